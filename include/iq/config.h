@@ -1,0 +1,36 @@
+/*
+ * What an endpoint is told when it is made.  Zero members mean their defaults, which are iroh's
+ * where nothing else is said.
+ *
+ *     static const struct iq_endpoint_config config = {.bind = {"127.0.0.1:4433"}};
+ */
+#ifndef IQ_CONFIG_H
+#define IQ_CONFIG_H
+
+#include <stdint.h>
+
+#include "iq/key.h"
+
+#define IQ_BIND_MAX 4
+
+struct iq_endpoint_config {
+    const struct iq_secret_key *secret_key; /* copied; NULL: a fresh one */
+
+    /* Where to listen: "127.0.0.1:4433", "[::1]:0"; port 0 is any.  None: all addresses, of IPv4
+     * and of IPv6 where there is IPv6, on any port. */
+    const char *bind[IQ_BIND_MAX];
+
+    uint32_t idle_timeout_ms;    /* 30000; RFC 9000, section 10.1 */
+    uint32_t keep_alive_ms;      /* 5000; keeps idle connections and the NATs on their way open */
+    uint32_t connect_timeout_ms; /* 30000, for a dial that has none of its own */
+    uint32_t accept_timeout_ms;  /* 10000, for the handshake of a peer that dials */
+    uint64_t max_streams_bi;     /* 100 that the peer may have open at once */
+    uint64_t max_streams_uni;    /* 100 */
+    uint64_t stream_window;      /* 1250000 bytes that the peer may send ahead on one stream */
+    uint64_t conn_window;        /* 5000000 bytes on all streams of a connection together */
+    uint64_t stream_send_buffer; /* 1000000 bytes written ahead and not yet acknowledged */
+    uint64_t conn_send_buffer;   /* 10000000 bytes on all streams of a connection together */
+    uint16_t max_datagram_size;  /* 1452 bytes of UDP payload that discovery may reach; 1200 up */
+};
+
+#endif

@@ -1,0 +1,85 @@
+/*
+ * A connection: a peer that has proven its id, a protocol, and any number of streams.
+ *
+ * It begins with the handler's on_accept or on_connect and ends with on_closed.  Streams that
+ * nobody writes on do not exist for the peer: two sides that both wait to read first wait for ever.
+ */
+#ifndef IQ_CONN_H
+#define IQ_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "iq/addr.h"
+#include "iq/error.h"
+#include "iq/key.h"
+
+struct iq_conn;
+struct iq_endpoint;
+struct iq_stream;
+
+enum iq_close_how {
+    IQ_CLOSED_BY_US,            /* iq_conn_close() or iq_endpoint_close() */
+    IQ_CLOSED_BY_PEER,          /* its application closed, with its code */
+    IQ_CLOSED_ABORTED_BY_PEER,  /* its QUIC or TLS closed, with a transport code */
+    IQ_CLOSED_TRANSPORT_ERROR,  /* our QUIC or TLS closed, with a transport code */
+    IQ_CLOSED_TIMED_OUT,        /* no answer to the dial, or silence for the idle time-out */
+    IQ_CLOSED_RESET,            /* the peer has forgotten us.  RFC 9000, section 10.3 */
+    IQ_CLOSED_VERSION_MISMATCH, /* the peer speaks no QUIC version 1 */
+};
+
+#define IQ_REASON_MAX 1024 /* a longer reason is cut */
+
+/* Transport codes (RFC 9000, section 20.1), and 0x100 plus a TLS alert (RFC 8446, section 6). */
+#define IQ_CODE_CONNECTION_REFUSED 0x02
+#define IQ_CODE_APPLICATION_ERROR  0x0c
+#define IQ_CODE_WRONG_ID           0x130 /* the peer's key is not the one that was dialled */
+#define IQ_CODE_BAD_SIGNATURE      0x133 /* the peer does not hold the key that it shows */
+#define IQ_CODE_NO_KEY             0x174 /* the peer shows no key */
+#define IQ_CODE_NO_ALPN            0x178 /* no protocol in common */
+
+/* Why a connection ended.  RFC 9000, section 10. */
+struct iq_close_reason {
+    enum iq_close_how how;
+    uint64_t code; /* the application's when closed by us or by the peer, else a transport code */
+    const char *text; /* may hold anything that the peer likes; `text_len` bytes and a NUL */
+    size_t text_len;
+};
+
+/* One line for people, with the peer's text made safe to print: "closed by peer (code 0): bye!".
+ * Cut to fit `size`, which includes the NUL.  Returns `str`. */
+const char *iq_close_reason_str(const struct iq_close_reason *why, char *str, size_t size);
+
+#define IQ_CLOSE_REASON_STR_SIZE 512 /* enough for all but the longest texts */
+
+/* The peer's id: a valid key that the peer has proven to hold.  On the connect side it is the id
+ * that was dialled.  Valid as long as the connection. */
+const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
+
+/* Where the peer is now.  Valid until the next callback. */
+const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn);
+
+/* The protocol that both sides speak: not empty, valid as long as the connection. */
+const char *iq_conn_alpn(const struct iq_conn *conn);
+
+struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn);
+
+/* The application's own pointer.  Starts as the route's or the dial's. */
+void *iq_conn_data(const struct iq_conn *conn);
+void iq_conn_set_data(struct iq_conn *conn, void *data);
+
+/* Opens a stream in both directions, or one that only we write on.  The peer sees it with the first
+ * byte, or the end.  IQ_ERR_STREAM_LIMIT: as many are open as the peer allows; wait for
+ * on_streams_allowed.  IQ_ERR_CLOSED, IQ_ERR_NOMEM. */
+IQ_MUST_CHECK int iq_conn_open_bi(struct iq_stream **stream, struct iq_conn *conn);
+IQ_MUST_CHECK int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn);
+
+/*
+ * Closes the connection, and tells the peer `code` (below 2^62) and `reason` (NULL: none; at most
+ * IQ_REASON_MAX bytes are sent).  Bytes that the peer has not acknowledged are lost: read its
+ * answer before you close.  on_closed follows.  Only the first close counts.
+ */
+void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason);
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * An endpoint: an identity and UDP sockets, for any number of connections in both directions.
+ *
+ *     struct iq_endpoint *endpoint;
+ *
+ *     if (iq_endpoint_bind(&endpoint, ev_default_loop(0), NULL) != 0) {
+ *         return 1;
+ *     }
+ *
+ * It keeps its loop running until it is closed: ev_run() returns when the last endpoint is gone.
+ */
+#ifndef IQ_ENDPOINT_H
+#define IQ_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "iq/addr.h"
+#include "iq/config.h"
+#include "iq/error.h"
+#include "iq/key.h"
+#include "iq/protocol.h"
+
+struct ev_loop;
+struct iq_conn;
+struct iq_endpoint;
+struct iq_incoming;
+
+/*
+ * Makes an endpoint on `loop`.  `config` may be NULL.  IQ_ERR_INVALID_ADDR for a `bind` that is no
+ * address, IQ_ERR_ADDR_IN_USE, IQ_ERR_ADDR_NOT_OURS, IQ_ERR_PERMISSION, IQ_ERR_SYSTEM,
+ * IQ_ERR_CRYPTO, IQ_ERR_NOMEM.
+ */
+IQ_MUST_CHECK int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
+                                   const struct iq_endpoint_config *config);
+
+const struct iq_id *iq_endpoint_id(const struct iq_endpoint *endpoint);
+
+/* How to dial this endpoint: its id and where it can be reached now.  A socket that is bound to all
+ * addresses is reached at those of the interfaces, and at loopback only if there is nothing else.
+ * Valid until the next call, or until the endpoint has closed. */
+const struct iq_addr *iq_endpoint_addr(struct iq_endpoint *endpoint);
+
+/* Who decides about incoming connections. */
+struct iq_acceptor {
+    void (*on_incoming)(struct iq_incoming *incoming, void *data);
+    void (*on_closed)(void *data); /* the endpoint is gone; optional */
+};
+
+/* From now on `acceptor`, which must outlive the endpoint, decides about every incoming connection
+ * (incoming.h).  NULL: all are refused, which is how an endpoint starts.  A router calls this. */
+void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *acceptor,
+                        void *data);
+
+/*
+ * Starts to connect to `addr` with `alpn` (both copied); `data` is the connection's first
+ * iq_conn_data().  The handler hears on_connect, or on_closed if that fails.
+ *
+ * IQ_ERR_CLOSED; IQ_ERR_SELF for our own id; IQ_ERR_INVALID_ALPN; IQ_ERR_INVALID_KEY for an id that
+ * nobody can hold; IQ_ERR_NO_ADDR; IQ_ERR_UNREACHABLE if no address has a route from our sockets;
+ * IQ_ERR_NOMEM, IQ_ERR_CRYPTO.
+ */
+IQ_MUST_CHECK int iq_endpoint_connect(struct iq_endpoint *endpoint, const struct iq_addr *addr,
+                                      const char *alpn, const struct iq_protocol_handler *handler,
+                                      void *data);
+
+struct iq_connect_options {
+    uint32_t timeout_ms; /* 0: the endpoint's connect_timeout_ms */
+};
+
+/* The same with options, and the connection in `conn`: for on_closed only, until on_connect. */
+IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_conn **conn, struct iq_endpoint *endpoint,
+                                           const struct iq_addr *addr, const char *alpn,
+                                           const struct iq_protocol_handler *handler, void *data,
+                                           const struct iq_connect_options *options);
+
+/*
+ * Closes the endpoint: every handler hears on_shutdown for each of its connections, those that are
+ * still open then are closed with code 0, new ones are refused.  Once the peers have been told, and
+ * had time to say that they missed it (three probe time-outs, RFC 9000, section 10.2), the endpoint
+ * is freed and closed(arg) called, unless it is NULL.  Unsent stream data is lost: read the answers
+ * first.
+ * IQ_ERR_CLOSED if it is closing already; the first call's callback tells when it is done.
+ */
+int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg);
+
+#endif

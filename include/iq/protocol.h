@@ -1,0 +1,70 @@
+/*
+ * A protocol: what happens on the connections that speak it.
+ *
+ * A handler is a constant table, filled by name.  Every member is optional: what is left out does
+ * what the comment says.
+ *
+ *     const struct iq_protocol_handler echo_handler = {
+ *         .on_accept = echo_accept,
+ *         .on_stream_ready = echo_stream,
+ *     };
+ *
+ * A protocol is named by its ALPN (RFC 7301): the handshake fails unless both sides pass the same.
+ * By custom it holds a name and a version: "iroh-example/echo/0".
+ */
+#ifndef IQ_PROTOCOL_H
+#define IQ_PROTOCOL_H
+
+#include <stdint.h>
+
+struct iq_close_reason;
+struct iq_conn;
+struct iq_stream;
+
+struct iq_protocol_handler {
+    /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(). */
+    void (*on_accept)(struct iq_conn *conn); /* the peer connected to us */
+
+    /* We connected to the peer, and it holds the key that we dialled.  It comes half a round trip
+     * before the peer has seen our own key, and the peer may still refuse it: on_closed tells. */
+    void (*on_connect)(struct iq_conn *conn);
+
+    /*
+     * The stream can make progress: bytes or their end have arrived, or there is room to write
+     * again after iq_stream_write() took less than it was given.  Do what can be done now; the next
+     * change calls again.  A stream that the peer opens makes its first appearance here.  Left out:
+     * such streams are stopped and reset with code 0.
+     */
+    void (*on_stream_ready)(struct iq_stream *stream);
+
+    /* The peer gave up sending, with its code; what was not read yet is lost.  Left out: our side
+     * is reset with the same code.  RFC 9000, section 19.4. */
+    void (*on_stream_reset)(struct iq_stream *stream, uint64_t code);
+
+    /* The peer wants to hear no more on this stream.  What is written from now on is swallowed, so
+     * that a handler which ignores this still comes to its end.  RFC 9000, section 19.5. */
+    void (*on_stream_stopped)(struct iq_stream *stream, uint64_t code);
+
+    /* The peer allows more streams, after iq_conn_open_bi() or _uni() failed for want of them. */
+    void (*on_streams_allowed)(struct iq_conn *conn);
+
+    /* The last call about this stream.  Both sides have ended and everything was read, or the
+     * connection is gone. */
+    void (*on_stream_closed)(struct iq_stream *stream);
+
+    /* The last call about this connection, after on_stream_closed for each of its streams. */
+    void (*on_closed)(struct iq_conn *conn, const struct iq_close_reason *why);
+
+    /* The endpoint is closing: the last chance to close this connection with a code of its own.
+     * Left out, or not done: it is closed with code 0. */
+    void (*on_shutdown)(struct iq_conn *conn);
+};
+
+/* A protocol that is accepted. */
+struct iq_route {
+    const char *alpn;
+    const struct iq_protocol_handler *handler;
+    void *data; /* the first iq_conn_data() of its connections, shared by them */
+};
+
+#endif

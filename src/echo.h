@@ -1,0 +1,12 @@
+/* The echo protocol: whatever arrives on a stream goes back out on it. */
+#ifndef ECHO_H
+#define ECHO_H
+
+#include <iq/iq.h>
+
+/* Each protocol is named by its ALPN: the handshake fails unless both sides pass the same. */
+#define ECHO_ALPN "iroh-example/echo/0"
+
+extern const struct iq_protocol_handler echo_handler;
+
+#endif

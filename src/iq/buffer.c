@@ -1,0 +1,179 @@
+/*
+ * A queue of bytes: a chain of chunks, filled at the last and emptied at the first.
+ *
+ * A chunk that is empty is freed at once, so that a stream which waits holds no memory.
+ */
+#include "buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct iq_chunk {
+    struct iq_chunk *next;
+    size_t size;  /* of `data` */
+    size_t begin; /* data[begin] to data[end - 1] are held */
+    size_t end;
+    uint8_t data[];
+};
+
+/* What one allocation takes, the head of the chunk included: a quiet stream costs little, and a
+ * busy one has few chunks. */
+#define MIN_ALLOCATION 256
+#define MAX_ALLOCATION 16384
+#define GROWTH         4
+
+static size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
+
+void iq_buffer_init(struct iq_buffer *buffer) { *buffer = (struct iq_buffer){0}; }
+
+static void free_chain(struct iq_chunk *chunk)
+{
+    while (chunk != NULL) {
+        struct iq_chunk *next = chunk->next;
+
+        free(chunk);
+        chunk = next;
+    }
+}
+
+void iq_buffer_release(struct iq_buffer *buffer)
+{
+    free_chain(buffer->first);
+    iq_buffer_init(buffer);
+}
+
+/* A chunk for `len` bytes or the first of them.  It is larger than `last`, because a buffer that
+ * gets a second chunk will likely get more. */
+static struct iq_chunk *new_chunk(const struct iq_chunk *last, size_t len)
+{
+    struct iq_chunk *chunk;
+    size_t allocation = last == NULL
+                            ? MIN_ALLOCATION
+                            : min_size(GROWTH * (sizeof(*last) + last->size), MAX_ALLOCATION);
+
+    while (allocation < MAX_ALLOCATION && allocation - sizeof(*chunk) < len) {
+        allocation *= 2;
+    }
+    chunk = malloc(allocation);
+    if (chunk != NULL) {
+        *chunk = (struct iq_chunk){.size = allocation - sizeof(*chunk)};
+    }
+    return chunk;
+}
+
+/* Chunks with room for `len` bytes, to follow `last`; NULL without memory. */
+static struct iq_chunk *new_chain(const struct iq_chunk *last, size_t len)
+{
+    struct iq_chunk *chain = NULL;
+    struct iq_chunk **link = &chain;
+
+    while (len > 0) {
+        *link = new_chunk(last, len);
+        if (*link == NULL) {
+            free_chain(chain);
+            return NULL;
+        }
+        last = *link;
+        len -= min_size(len, last->size);
+        link = &(*link)->next;
+    }
+    return chain;
+}
+
+/* Makes the buffer's chunks, the free end of the last included, have room for `len` bytes more.
+ * Returns the first chunk to fill. */
+static struct iq_chunk *make_room(struct iq_buffer *buffer, size_t len)
+{
+    struct iq_chunk *last = buffer->last;
+    size_t room = last == NULL ? 0 : last->size - last->end;
+    struct iq_chunk *chain;
+
+    if (len <= room) {
+        return last;
+    }
+    chain = new_chain(last, len - room);
+    if (chain == NULL) {
+        return NULL;
+    }
+    if (last == NULL) {
+        buffer->first = chain;
+        return chain;
+    }
+    last->next = chain;
+    return last;
+}
+
+int iq_buffer_append(struct iq_buffer *buffer, const void *data, size_t len)
+{
+    const uint8_t *from = data;
+    struct iq_chunk *chunk;
+
+    if (len == 0) {
+        return 0;
+    }
+    chunk = make_room(buffer, len);
+    if (chunk == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    buffer->len += len;
+    for (; len > 0; chunk = chunk->next) {
+        size_t count = min_size(len, chunk->size - chunk->end);
+
+        memcpy(chunk->data + chunk->end, from, count);
+        chunk->end += count;
+        from += count;
+        len -= count;
+        buffer->last = chunk;
+    }
+    return 0;
+}
+
+struct iq_bytes iq_buffer_peek(const struct iq_buffer *buffer)
+{
+    const struct iq_chunk *first = buffer->first;
+
+    if (first == NULL) {
+        return (struct iq_bytes){0};
+    }
+    return (struct iq_bytes){.data = first->data + first->begin, .len = first->end - first->begin};
+}
+
+size_t iq_buffer_gather(const struct iq_buffer *buffer, size_t offset, struct iq_bytes *pieces,
+                        size_t count)
+{
+    size_t filled = 0;
+
+    for (const struct iq_chunk *chunk = buffer->first; chunk != NULL && filled < count;
+         chunk = chunk->next) {
+        size_t len = chunk->end - chunk->begin;
+        size_t skip = min_size(offset, len);
+
+        offset -= skip;
+        if (skip < len) {
+            pieces[filled].data = chunk->data + chunk->begin + skip;
+            pieces[filled].len = len - skip;
+            filled++;
+        }
+    }
+    return filled;
+}
+
+void iq_buffer_drop(struct iq_buffer *buffer, size_t len)
+{
+    len = min_size(len, buffer->len);
+    buffer->len -= len;
+    while (len > 0) {
+        struct iq_chunk *first = buffer->first;
+        size_t count = min_size(len, first->end - first->begin);
+
+        first->begin += count;
+        len -= count;
+        if (first->begin == first->end) {
+            buffer->first = first->next;
+            free(first);
+        }
+    }
+    if (buffer->first == NULL) {
+        buffer->last = NULL;
+    }
+}

@@ -1,0 +1,251 @@
+/* A connection's life, and what the application can ask of it. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn_state.h"
+
+/* One of the ids by which a connection is known. */
+struct conn_cid {
+    struct iq_cid_entry entry;
+    struct iq_list in_conn;
+};
+
+int iq_conn_add_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
+{
+    struct conn_cid *new = calloc(1, sizeof(*new));
+
+    if (new == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    assert(cid->datalen <= IQ_CID_MAX);
+    new->entry.cid.len = (uint8_t)cid->datalen;
+    memcpy(new->entry.cid.bytes, cid->data, cid->datalen);
+    new->entry.owner = conn;
+    iq_list_init(&new->in_conn);
+    iq_list_append(&conn->cids, &new->in_conn);
+    iq_cid_map_add(&conn->env->cids, &new->entry);
+    return 0;
+}
+
+static void free_cid(struct iq_conn *conn, struct conn_cid *cid)
+{
+    iq_cid_map_remove(&conn->env->cids, &cid->entry);
+    iq_list_remove(&cid->in_conn);
+    free(cid);
+}
+
+void iq_conn_remove_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
+{
+    struct iq_list *node;
+
+    for (node = conn->cids.next; node != &conn->cids; node = node->next) {
+        struct conn_cid *own = IQ_CONTAINER_OF(node, struct conn_cid, in_conn);
+
+        if (own->entry.cid.len == cid->datalen &&
+            memcmp(own->entry.cid.bytes, cid->data, cid->datalen) == 0) {
+            free_cid(conn, own);
+            return;
+        }
+    }
+}
+
+/* A connection that neither TLS nor QUIC knows of yet. */
+static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *path, bool dials)
+{
+    struct iq_conn *conn;
+
+    if (iq_heap_reserve(&env->timers, env->conn_count + 1) != 0) {
+        return NULL;
+    }
+    conn = calloc(1, sizeof(*conn));
+    if (conn == NULL) {
+        return NULL;
+    }
+    conn->env = env;
+    conn->dials = dials;
+    conn->remote_addr = path->remote;
+    conn->streams.conn = conn;
+    conn->streams.agenda = &env->agenda;
+    conn->streams.on_agenda = &conn->on_agenda;
+    conn->streams.stream_send_buffer = env->config.stream_send_buffer;
+    conn->streams.conn_send_buffer = env->config.conn_send_buffer;
+    iq_streams_init(&conn->streams, dials);
+    iq_list_init(&conn->on_agenda);
+    iq_list_init(&conn->cids);
+    iq_list_init(&conn->in_all);
+    iq_list_append(&env->conns, &conn->in_all);
+    env->conn_count++;
+    ngtcp2_ccerr_default(&conn->error);
+    return conn;
+}
+
+int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env, const struct iq_path *path,
+                 const struct iq_id *id, const char *alpn, uint32_t timeout_ms)
+{
+    struct iq_conn *self = new_conn(env, path, true);
+    int rc = IQ_ERR_NOMEM;
+
+    if (self == NULL) {
+        return rc;
+    }
+    self->remote_id = *id;
+    self->alpn = strdup(alpn);
+    if (self->alpn == NULL) {
+        goto fail;
+    }
+    rc = iq_tls_dial(&self->tls, env->tls, id, alpn);
+    if (rc != 0) {
+        goto fail;
+    }
+    rc = iq_quic_dial(self, path, timeout_ms);
+    if (rc != 0) {
+        goto fail;
+    }
+    iq_agenda_add(&env->agenda, &self->on_agenda);
+    *conn = self;
+    return 0;
+fail:
+    iq_conn_free(self);
+    return rc;
+}
+
+int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
+                   const struct iq_conn_initial *initial, const struct iq_route *routes)
+{
+    struct iq_conn *self = new_conn(env, &initial->path, false);
+    int rc;
+
+    if (self == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    rc = iq_tls_answer(&self->tls, env->tls, routes);
+    if (rc != 0) {
+        goto fail;
+    }
+    rc = iq_quic_answer(self, initial);
+    if (rc != 0) {
+        goto fail;
+    }
+    *conn = self;
+    return 0;
+fail:
+    iq_conn_free(self);
+    return rc;
+}
+
+static void free_streams(struct iq_conn *conn)
+{
+    while (!iq_list_is_empty(&conn->streams.all)) {
+        iq_stream_free(IQ_CONTAINER_OF(conn->streams.all.next, struct iq_stream, in_all));
+    }
+}
+
+void iq_conn_free(struct iq_conn *conn)
+{
+    if (conn == NULL) {
+        return;
+    }
+    free_streams(conn);
+    iq_tls_session_free(conn->tls); /* before ngtcp2, which it calls */
+    ngtcp2_conn_del(conn->quic);
+    while (!iq_list_is_empty(&conn->cids)) {
+        free_cid(conn, IQ_CONTAINER_OF(conn->cids.next, struct conn_cid, in_conn));
+    }
+    iq_heap_set(&conn->env->timers, &conn->timer, IQ_NEVER);
+    iq_list_remove(&conn->on_agenda);
+    iq_list_remove(&conn->in_all);
+    conn->env->conn_count--;
+    free(conn->close_packet);
+    free(conn->why_text);
+    free(conn->alpn);
+    free(conn);
+}
+
+void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_close_reason *why)
+{
+    const size_t len = why->text_len < IQ_REASON_MAX ? why->text_len : IQ_REASON_MAX;
+
+    if (conn->state >= IQ_CONN_CLOSING) {
+        return;
+    }
+    conn->state = next;
+    conn->streams.closed = true;
+    conn->why = *why;
+    conn->why_text = calloc(1, len + 1);
+    if (conn->why_text == NULL) { /* then without its text */
+        conn->why.text = "";
+        conn->why.text_len = 0;
+    } else {
+        if (len > 0) {
+            memcpy(conn->why_text, why->text, len);
+        }
+        conn->why.text = conn->why_text;
+        conn->why.text_len = len;
+    }
+    iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
+}
+
+/* The public functions */
+
+const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn) { return &conn->remote_id; }
+
+const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
+{
+    return &conn->remote_addr;
+}
+
+const char *iq_conn_alpn(const struct iq_conn *conn) { return conn->alpn; }
+
+struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn) { return conn->env->endpoint; }
+
+void *iq_conn_data(const struct iq_conn *conn) { return conn->data; }
+
+void iq_conn_set_data(struct iq_conn *conn, void *data) { conn->data = data; }
+
+static int open_stream(struct iq_stream **stream, struct iq_conn *conn,
+                       int (*open)(ngtcp2_conn *, int64_t *, void *))
+{
+    struct iq_stream *self;
+    int rc;
+
+    if (conn->state != IQ_CONN_OPEN) {
+        return IQ_ERR_CLOSED;
+    }
+    self = iq_stream_new(&conn->streams, 0, true);
+    if (self == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    rc = open(conn->quic, &self->id, self);
+    if (rc != 0) {
+        iq_stream_free(self);
+        conn->short_of_streams = rc == NGTCP2_ERR_STREAM_ID_BLOCKED;
+        return conn->short_of_streams ? IQ_ERR_STREAM_LIMIT : IQ_ERR_NOMEM;
+    }
+    self->shown = true;
+    *stream = self;
+    return 0;
+}
+
+int iq_conn_open_bi(struct iq_stream **stream, struct iq_conn *conn)
+{
+    return open_stream(stream, conn, ngtcp2_conn_open_bidi_stream);
+}
+
+int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn)
+{
+    return open_stream(stream, conn, ngtcp2_conn_open_uni_stream);
+}
+
+void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason)
+{
+    struct iq_close_reason why = {.how = IQ_CLOSED_BY_US, .code = code, .text = reason};
+
+    why.text_len = reason == NULL ? 0 : strlen(reason);
+    if (conn->state >= IQ_CONN_CLOSING) {
+        return;
+    }
+    iq_conn_end(conn, IQ_CONN_CLOSING, &why);
+    ngtcp2_ccerr_set_application_error(&conn->error, code, (const uint8_t *)conn->why.text,
+                                       conn->why.text_len);
+}

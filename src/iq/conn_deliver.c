@@ -1,0 +1,129 @@
+/*
+ * What the handler of a connection hears, and in which order: that the connection is open, the news
+ * of its streams, then their end and its own.
+ *
+ * Only iq_endpoint_turn() gets here.  A handler may call whatever it likes: what it wants is noted,
+ * and nothing that it can hold a pointer to is freed before it was told so.
+ */
+#include "conn_state.h"
+
+/* After its own close the application hears of nothing but the end. */
+static bool wants_news(const struct iq_conn *conn)
+{
+    return conn->handler != NULL &&
+           (conn->state < IQ_CONN_CLOSING || conn->why.how != IQ_CLOSED_BY_US);
+}
+
+static void tell_open(struct iq_conn *conn)
+{
+    void (*tell)(struct iq_conn *) =
+        conn->dials ? conn->handler->on_connect : conn->handler->on_accept;
+
+    conn->news_open = false;
+    if (tell != NULL) {
+        tell(conn);
+    }
+}
+
+static void tell_stopped(struct iq_conn *conn, struct iq_stream *stream)
+{
+    stream->news_stopped = false;
+    if (conn->handler->on_stream_stopped != NULL) {
+        conn->handler->on_stream_stopped(stream, stream->stopped_code);
+    }
+}
+
+static void tell_reset(struct iq_conn *conn, struct iq_stream *stream)
+{
+    stream->news_reset = false;
+    if (conn->handler->on_stream_reset != NULL) {
+        conn->handler->on_stream_reset(stream, stream->reset_code);
+    } else {
+        iq_stream_reset(stream, stream->reset_code);
+    }
+}
+
+static void tell_ready(struct iq_conn *conn, struct iq_stream *stream)
+{
+    stream->news_ready = false;
+    if (conn->handler->on_stream_ready != NULL) {
+        conn->handler->on_stream_ready(stream);
+    } else if (!stream->ours) {
+        iq_stream_stop(stream, 0);
+        iq_stream_reset(stream, 0);
+    }
+}
+
+static void tell_stream_closed(struct iq_conn *conn, struct iq_stream *stream)
+{
+    if (stream->shown && conn->handler != NULL && conn->handler->on_stream_closed != NULL) {
+        conn->handler->on_stream_closed(stream);
+    }
+    iq_stream_free(stream);
+}
+
+static void tell_stream(struct iq_conn *conn, struct iq_stream *stream)
+{
+    stream->shown = true;
+    if (stream->news_stopped && wants_news(conn)) {
+        tell_stopped(conn, stream);
+    }
+    if (stream->news_reset && wants_news(conn)) {
+        tell_reset(conn, stream);
+    }
+    if (stream->news_ready && wants_news(conn)) {
+        tell_ready(conn, stream);
+    }
+    if (iq_stream_is_done(stream) && wants_news(conn)) {
+        tell_stream_closed(conn, stream);
+    }
+}
+
+/* Those that become ready meanwhile are told in the next turn: a handler that always makes more
+ * news holds nobody up. */
+static void tell_streams(struct iq_conn *conn)
+{
+    struct iq_list batch;
+    struct iq_list *node;
+
+    iq_list_init(&batch);
+    iq_list_move_all(&batch, &conn->streams.ready);
+    while (wants_news(conn) && (node = iq_list_pop(&batch)) != NULL) {
+        tell_stream(conn, IQ_CONTAINER_OF(node, struct iq_stream, in_ready));
+    }
+    iq_list_move_all(&conn->streams.ready, &batch);
+    iq_list_remove(&batch);
+}
+
+static void tell_closed(struct iq_conn *conn)
+{
+    conn->closed_told = true;
+    while (!iq_list_is_empty(&conn->streams.all)) {
+        tell_stream_closed(conn, IQ_CONTAINER_OF(conn->streams.all.next, struct iq_stream, in_all));
+    }
+    if (conn->handler != NULL && conn->handler->on_closed != NULL) {
+        conn->handler->on_closed(conn, &conn->why);
+    }
+    conn->handler = NULL; /* the application knows this connection no more */
+}
+
+void iq_conn_deliver(struct iq_conn *conn)
+{
+    if (conn->streams.out_of_memory) {
+        iq_conn_fail(conn, NGTCP2_ERR_NOMEM);
+    }
+    if (conn->news_open && wants_news(conn)) {
+        tell_open(conn);
+    }
+    if (conn->news_streams_allowed && wants_news(conn)) {
+        conn->news_streams_allowed = conn->short_of_streams = false;
+        if (conn->handler->on_streams_allowed != NULL) {
+            conn->handler->on_streams_allowed(conn);
+        }
+    }
+    iq_streams_offer_room(&conn->streams);
+    tell_streams(conn);
+    if (conn->state >= IQ_CONN_CLOSING && !conn->closed_told) {
+        tell_closed(conn);
+    }
+}

@@ -1,0 +1,332 @@
+/*
+ * What ngtcp2 is told when a connection begins, and what it tells us while it lasts.
+ *
+ * The callbacks take note, nothing else: ngtcp2 forbids to read, write or close a connection from
+ * inside them, and a handler that is called later may do all of that.  A callback that fails ends
+ * the whole connection, so only the want of memory does.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include "conn_state.h"
+#include "random.h"
+
+void iq_quic_path_from(struct iq_quic_path *to, const struct iq_path *from)
+{
+    to->path = (ngtcp2_path){
+        .local = {.addr = &to->local.sa, .addrlen = iq_sockaddr_from(&to->local, &from->local)},
+        .remote = {.addr = &to->remote.sa, .addrlen = iq_sockaddr_from(&to->remote, &from->remote)},
+    };
+}
+
+void iq_quic_path_to(struct iq_path *to, const ngtcp2_path *from)
+{
+    iq_sockaddr_to(&to->local, from->local.addr);
+    iq_sockaddr_to(&to->remote, from->remote.addr);
+}
+
+void iq_quic_random_cid(ngtcp2_cid *cid, size_t len)
+{
+    uint8_t bytes[NGTCP2_MAX_CIDLEN];
+
+    assert(len <= sizeof(bytes));
+    iq_random_fill(bytes, len);
+    ngtcp2_cid_init(cid, bytes, len);
+}
+
+/* Connection ids and randomness */
+
+static void fill_random(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *rand_ctx)
+{
+    iq_random_fill(dest, len);
+}
+
+static int fill_path_challenge(ngtcp2_conn *quic, uint8_t *data, void *user_data)
+{
+    iq_random_fill(data, NGTCP2_PATH_CHALLENGE_DATALEN);
+    return 0;
+}
+
+static int new_cid(ngtcp2_conn *quic, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+    const struct iq_conn_env *env = conn->env;
+
+    iq_quic_random_cid(cid, len);
+    if (ngtcp2_crypto_generate_stateless_reset_token(token, env->reset_secret,
+                                                     sizeof(env->reset_secret), cid) != 0 ||
+        iq_conn_add_cid(conn, cid) != 0) {
+        return NGTCP2_ERR_CALLBACK_FAILURE;
+    }
+    return 0;
+}
+
+static int remove_cid(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user_data)
+{
+    iq_conn_remove_cid(user_data, cid);
+    return 0;
+}
+
+/* The handshake */
+
+static int note_handshake(ngtcp2_conn *quic, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->handshake_completed = true;
+    return 0;
+}
+
+static int note_version_negotiation(ngtcp2_conn *quic, const ngtcp2_pkt_hd *hd,
+                                    const uint32_t *versions, size_t count, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->version_mismatch = true;
+    return 0;
+}
+
+static int note_stateless_reset(ngtcp2_conn *quic, const ngtcp2_pkt_stateless_reset *reset,
+                                void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->was_reset = true;
+    return 0;
+}
+
+/* Streams */
+
+static struct iq_stream *find_unknown(struct iq_conn *conn, int64_t id)
+{
+    struct iq_list *node;
+
+    for (node = conn->streams.all.next; node != &conn->streams.all; node = node->next) {
+        struct iq_stream *stream = IQ_CONTAINER_OF(node, struct iq_stream, in_all);
+
+        if (stream->id == id && stream->unknown_to_quic) {
+            return stream;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * The peer has opened a stream, and with it all of the same kind that have lower ids (RFC 9000,
+ * section 3.2), of which ngtcp2 says nothing until a frame for them arrives.  The handler sees them
+ * all, in their order.
+ */
+static int note_stream_open(ngtcp2_conn *quic, int64_t id, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+    struct iq_streams *streams = &conn->streams;
+    int64_t *next = &streams->next_of_peer[(id & 2) != 0];
+    struct iq_stream *stream = NULL;
+
+    if (id < *next) {
+        stream = find_unknown(conn, id);
+        assert(stream != NULL);
+        iq_stream_note_known(stream);
+    }
+    for (; *next <= id; *next += 4) {
+        stream = iq_stream_new(streams, *next, false);
+        if (stream == NULL) {
+            return NGTCP2_ERR_CALLBACK_FAILURE;
+        }
+        stream->unknown_to_quic = *next != id;
+        iq_stream_note_opened(stream);
+    }
+    return ngtcp2_conn_set_stream_user_data(quic, id, stream) == 0 ? 0
+                                                                   : NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
+static int note_stream_data(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t offset,
+                            const uint8_t *data, size_t len, void *user_data, void *stream)
+{
+    const bool end = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0;
+
+    return iq_stream_note_data(stream, data, len, end) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
+static int note_stream_acked(ngtcp2_conn *quic, int64_t id, uint64_t offset, uint64_t len,
+                             void *user_data, void *stream)
+{
+    iq_stream_note_acked(stream, (size_t)len);
+    return 0;
+}
+
+static int note_stream_reset(ngtcp2_conn *quic, int64_t id, uint64_t final_size, uint64_t code,
+                             void *user_data, void *stream)
+{
+    iq_stream_note_reset(stream, code);
+    return 0;
+}
+
+static int note_stream_stopped(ngtcp2_conn *quic, int64_t id, uint64_t code, void *user_data,
+                               void *stream)
+{
+    iq_stream_note_stopped(stream, code);
+    return 0;
+}
+
+/* A stream of the peer that has ended makes room for another one. */
+static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t code,
+                              void *user_data, void *stream)
+{
+    iq_stream_note_closed(stream);
+    if (((struct iq_stream *)stream)->ours) {
+        return 0;
+    }
+    if (iq_stream_is_bi(stream)) {
+        ngtcp2_conn_extend_max_streams_bidi(quic, 1);
+    } else {
+        ngtcp2_conn_extend_max_streams_uni(quic, 1);
+    }
+    return 0;
+}
+
+static int note_streams_allowed(ngtcp2_conn *quic, uint64_t max_streams, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->news_streams_allowed = conn->short_of_streams;
+    return 0;
+}
+
+static const ngtcp2_callbacks callbacks = {
+    .client_initial = ngtcp2_crypto_client_initial_cb,
+    .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
+    .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+    .encrypt = ngtcp2_crypto_encrypt_cb,
+    .decrypt = ngtcp2_crypto_decrypt_cb,
+    .hp_mask = ngtcp2_crypto_hp_mask_cb,
+    .recv_retry = ngtcp2_crypto_recv_retry_cb,
+    .update_key = ngtcp2_crypto_update_key_cb,
+    .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
+    .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
+    .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
+    .rand = fill_random,
+    .get_path_challenge_data = fill_path_challenge,
+    .get_new_connection_id = new_cid,
+    .remove_connection_id = remove_cid,
+    .handshake_completed = note_handshake,
+    .recv_version_negotiation = note_version_negotiation,
+    .recv_stateless_reset = note_stateless_reset,
+    .stream_open = note_stream_open,
+    .recv_stream_data = note_stream_data,
+    .acked_stream_data_offset = note_stream_acked,
+    .stream_reset = note_stream_reset,
+    .stream_stop_sending = note_stream_stopped,
+    .stream_close = note_stream_closed,
+    .extend_max_local_streams_bidi = note_streams_allowed,
+    .extend_max_local_streams_uni = note_streams_allowed,
+};
+
+/* The beginning */
+
+/* What path MTU discovery tries, the largest that iroh takes first.  RFC 8899. */
+static const uint16_t mtu_probes[] = {1452, 1406, 1342, 1252};
+static const size_t mtu_probe_count = sizeof(mtu_probes) / sizeof(mtu_probes[0]);
+
+static void fill_settings(ngtcp2_settings *settings, const struct iq_conn_env *env,
+                          uint32_t timeout_ms)
+{
+    size_t first = 0;
+
+    ngtcp2_settings_default(settings);
+    settings->initial_ts = env->agenda.now_ns;
+    settings->handshake_timeout = timeout_ms * NGTCP2_MILLISECONDS; /* by default never */
+    settings->max_tx_udp_payload_size = env->config.max_datagram_size;
+    while (first < mtu_probe_count && mtu_probes[first] > env->config.max_datagram_size) {
+        first++;
+    }
+    settings->no_pmtud = first == mtu_probe_count;
+    settings->pmtud_probes = mtu_probes + first;
+    settings->pmtud_probeslen = mtu_probe_count - first;
+}
+
+/* RFC 9000, section 18.2.  The values are iroh's but for the connection's window, which iroh leaves
+ * open, and active_connection_id_limit: 4 is as many paths as ngtcp2 keeps, and bounds what a peer
+ * can make us store. */
+static void fill_params(ngtcp2_transport_params *params, const struct iq_endpoint_config *config)
+{
+    ngtcp2_transport_params_default(params);
+    params->initial_max_streams_bidi = config->max_streams_bi;
+    params->initial_max_streams_uni = config->max_streams_uni;
+    params->initial_max_stream_data_bidi_local = config->stream_window;
+    params->initial_max_stream_data_bidi_remote = config->stream_window;
+    params->initial_max_stream_data_uni = config->stream_window;
+    params->initial_max_data = config->conn_window;
+    params->max_idle_timeout = config->idle_timeout_ms * NGTCP2_MILLISECONDS;
+    params->active_connection_id_limit = 4;
+}
+
+static int start(struct iq_conn *conn, int rc)
+{
+    if (rc != 0) {
+        conn->quic = NULL;
+        return IQ_ERR_NOMEM;
+    }
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic,
+                                       conn->env->config.keep_alive_ms * NGTCP2_MILLISECONDS);
+    iq_tls_attach(conn->tls, conn->quic);
+    return 0;
+}
+
+int iq_quic_dial(struct iq_conn *conn, const struct iq_path *path, uint32_t timeout_ms)
+{
+    struct iq_quic_path quic_path;
+    ngtcp2_settings settings;
+    ngtcp2_transport_params params;
+    ngtcp2_cid dcid, scid;
+
+    iq_quic_path_from(&quic_path, path);
+    iq_quic_random_cid(&dcid, NGTCP2_MAX_CIDLEN);
+    iq_quic_random_cid(&scid, IQ_CID_LEN);
+    fill_settings(&settings, conn->env, timeout_ms);
+    fill_params(&params, &conn->env->config);
+    if (iq_conn_add_cid(conn, &scid) != 0) {
+        return IQ_ERR_NOMEM;
+    }
+    return start(conn, ngtcp2_conn_client_new(&conn->quic, &dcid, &scid, &quic_path.path,
+                                              NGTCP2_PROTO_VER_V1, &callbacks, &settings, &params,
+                                              NULL, conn));
+}
+
+int iq_quic_answer(struct iq_conn *conn, const struct iq_conn_initial *initial)
+{
+    const struct iq_conn_env *env = conn->env;
+    struct iq_quic_path quic_path;
+    ngtcp2_settings settings;
+    ngtcp2_transport_params params;
+    ngtcp2_cid scid;
+
+    iq_quic_path_from(&quic_path, &initial->path);
+    iq_quic_random_cid(&scid, IQ_CID_LEN);
+    fill_settings(&settings, env, env->config.accept_timeout_ms);
+    fill_params(&params, &env->config);
+    params.original_dcid = initial->dcid;
+    params.original_dcid_present = 1;
+    if (initial->retried) {
+        params.original_dcid = initial->original_dcid;
+        params.retry_scid = initial->dcid;
+        params.retry_scid_present = 1;
+        settings.token = initial->token;
+        settings.tokenlen = initial->token_len;
+        settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
+    }
+    params.stateless_reset_token_present = 1;
+    if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token,
+                                                     env->reset_secret, sizeof(env->reset_secret),
+                                                     &scid) != 0) {
+        return IQ_ERR_CRYPTO;
+    }
+    if (iq_conn_add_cid(conn, &scid) != 0 || iq_conn_add_cid(conn, &initial->dcid) != 0) {
+        return IQ_ERR_NOMEM;
+    }
+    return start(conn, ngtcp2_conn_server_new(&conn->quic, &initial->scid, &scid, &quic_path.path,
+                                              initial->version, &callbacks, &settings, &params,
+                                              NULL, conn));
+}

@@ -1,0 +1,204 @@
+/*
+ * What arrives at a connection: datagrams, and its timer.
+ *
+ * ngtcp2 takes them in and calls conn_quic.c back, which takes notes.  Here is also what becomes of
+ * the errors that it returns: each is one of the ends that a connection can have.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn_state.h"
+
+/* Why it ended, in our own words. */
+static struct iq_close_reason reason(enum iq_close_how how, uint64_t code, const char *text)
+{
+    return (struct iq_close_reason){
+        .how = how, .code = code, .text = text, .text_len = strlen(text)};
+}
+
+/* The end that nobody is told of. */
+static void end_silently(struct iq_conn *conn, enum iq_close_how how, const char *text)
+{
+    const struct iq_close_reason why = reason(how, 0, text);
+
+    iq_conn_end(conn, IQ_CONN_GONE, &why);
+}
+
+/* We found an error: the peer is told the code in conn->error. */
+static void end_with_error(struct iq_conn *conn, const char *text)
+{
+    const struct iq_close_reason why =
+        reason(IQ_CLOSED_TRANSPORT_ERROR, conn->error.error_code, text);
+
+    iq_conn_end(conn, IQ_CONN_CLOSING, &why);
+}
+
+static void end_with_alert(struct iq_conn *conn, uint8_t alert, const char *text)
+{
+    ngtcp2_ccerr_set_tls_alert(&conn->error, alert, (const uint8_t *)text, strlen(text));
+    end_with_error(conn, text);
+}
+
+/* What the most usual alerts mean.  RFC 8446, section 6. */
+static const char *alert_text(uint8_t alert)
+{
+    static const struct {
+        uint8_t alert;
+        const char *text;
+    } texts[] = {
+        {IQ_CODE_WRONG_ID & 0xff, "the peer's key is not the one that was dialled"},
+        {IQ_CODE_BAD_SIGNATURE & 0xff, "the peer has not proven its key"},
+        {IQ_CODE_NO_KEY & 0xff, "the peer shows no key"},
+        {IQ_CODE_NO_ALPN & 0xff, "no protocol in common"},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].alert == alert) {
+            return texts[i].text;
+        }
+    }
+    return "the handshake failed";
+}
+
+/* Enters the draining period (RFC 9000, section 10.2.2): the peer needs nothing more from us. */
+static void drain(struct iq_conn *conn)
+{
+    const ngtcp2_ccerr *error = ngtcp2_conn_get_ccerr(conn->quic);
+    const struct iq_close_reason why = {
+        .how = error->type == NGTCP2_CCERR_TYPE_APPLICATION ? IQ_CLOSED_BY_PEER
+                                                            : IQ_CLOSED_ABORTED_BY_PEER,
+        .code = error->error_code,
+        .text = (const char *)error->reason,
+        .text_len = error->reasonlen,
+    };
+
+    conn->gone_at_ns = conn->env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
+    if (conn->was_reset) {
+        end_silently(conn, IQ_CLOSED_RESET, "");
+    } else {
+        iq_conn_end(conn, IQ_CONN_DRAINING, &why);
+    }
+}
+
+void iq_conn_fail(struct iq_conn *conn, int rc)
+{
+    if (conn->state >= IQ_CONN_CLOSING) {
+        return; /* it has ended for another reason already */
+    }
+    switch (rc) {
+    case NGTCP2_ERR_DRAINING:
+        drain(conn);
+        return;
+    case NGTCP2_ERR_CLOSING: /* cannot be: we free it when we close */
+    case NGTCP2_ERR_DROP_CONN:
+        end_silently(conn, IQ_CLOSED_TRANSPORT_ERROR, "");
+        return;
+    case NGTCP2_ERR_IDLE_CLOSE:
+    case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
+        end_silently(conn, IQ_CLOSED_TIMED_OUT, "");
+        return;
+    case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
+        end_silently(conn, IQ_CLOSED_VERSION_MISMATCH, "");
+        return;
+    case NGTCP2_ERR_CRYPTO: {
+        const uint8_t alert = ngtcp2_conn_get_tls_alert(conn->quic);
+
+        end_with_alert(conn, alert, alert_text(alert));
+        return;
+    }
+    default:
+        ngtcp2_ccerr_set_liberr(&conn->error, rc, NULL, 0);
+        end_with_error(conn, ngtcp2_strerror(rc));
+        return;
+    }
+}
+
+/* The handshake is complete: who is it, and what do we speak? */
+static void establish(struct iq_conn *conn)
+{
+    struct iq_tls_peer peer;
+    const uint8_t alert = iq_tls_session_peer(conn->tls, &peer);
+
+    if (alert != 0) {
+        end_with_alert(conn, alert, alert_text(alert));
+        return;
+    }
+    conn->remote_id = peer.id;
+    if (peer.route != NULL) {
+        conn->alpn = strdup(peer.route->alpn);
+        if (conn->alpn == NULL) {
+            iq_conn_fail(conn, NGTCP2_ERR_NOMEM);
+            return;
+        }
+        conn->handler = peer.route->handler;
+        conn->data = peer.route->data;
+    }
+    conn->state = IQ_CONN_OPEN;
+    conn->news_open = true;
+}
+
+/* The peer has not heard our close yet.  RFC 9000, section 10.2.1: answer, but ever less often. */
+static void repeat_close(struct iq_conn *conn)
+{
+    const uint32_t count = ++conn->received_since_close;
+
+    if ((count & (count - 1)) == 0 && conn->close_packet != NULL) {
+        const struct iq_datagrams out = {
+            .path = conn->close_path,
+            .data = conn->close_packet,
+            .len = conn->close_packet_len,
+            .segment_len = conn->close_packet_len,
+        };
+
+        if (!conn->env->wire_is_full && conn->env->wire->send(conn->env->wire, &out) != 0) {
+            conn->env->wire_is_full = true;
+        }
+    }
+}
+
+int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ecn,
+                    const uint8_t *data, size_t len)
+{
+    const ngtcp2_pkt_info info = {.ecn = ecn};
+    struct iq_quic_path quic_path;
+    int rc;
+
+    if (conn->state == IQ_CONN_LINGERING) {
+        repeat_close(conn);
+        return 0;
+    }
+    if (conn->state >= IQ_CONN_CLOSING) {
+        return 0;
+    }
+    iq_quic_path_from(&quic_path, path);
+    rc = ngtcp2_conn_read_pkt(conn->quic, &quic_path.path, &info, data, len,
+                              conn->env->agenda.now_ns);
+    if (rc == NGTCP2_ERR_RETRY) {
+        return IQ_ERR_AGAIN;
+    }
+    if (conn->handshake_completed && conn->state == IQ_CONN_HANDSHAKE) {
+        establish(conn);
+    }
+    if (rc != 0) {
+        iq_conn_fail(conn, rc);
+    } else {
+        iq_sockaddr_to(&conn->remote_addr, ngtcp2_conn_get_path(conn->quic)->remote.addr);
+    }
+    iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
+    return 0;
+}
+
+void iq_conn_expire(struct iq_conn *conn)
+{
+    if (conn->state >= IQ_CONN_LINGERING) {
+        conn->state = IQ_CONN_GONE;
+    } else if (conn->state < IQ_CONN_CLOSING) {
+        const int rc = ngtcp2_conn_handle_expiry(conn->quic, conn->env->agenda.now_ns);
+
+        if (rc != 0) {
+            iq_conn_fail(conn, rc);
+        }
+    }
+    iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
+}

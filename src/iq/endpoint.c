@@ -1,0 +1,378 @@
+/*
+ * An endpoint: gives each datagram to its connection, and each connection its turn.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "endpoint_state.h"
+#include "random.h"
+
+/* How long to wait before looking whether a full wire has room again, should it not say so. */
+#define FULL_WIRE_RETRY_NS (10 * NGTCP2_MILLISECONDS)
+
+static void fill_defaults(struct iq_endpoint_config *config)
+{
+    static const struct iq_endpoint_config defaults = {
+        .idle_timeout_ms = 30000,
+        .keep_alive_ms = 5000,
+        .connect_timeout_ms = 30000,
+        .accept_timeout_ms = 10000,
+        .max_streams_bi = 100,
+        .max_streams_uni = 100,
+        .stream_window = 1250000,
+        .conn_window = 5000000,
+        .stream_send_buffer = 1000000,
+        .conn_send_buffer = 10000000,
+        .max_datagram_size = 1452,
+    };
+#define FILL(member) config->member = config->member == 0 ? defaults.member : config->member
+    FILL(idle_timeout_ms);
+    FILL(keep_alive_ms);
+    FILL(connect_timeout_ms);
+    FILL(accept_timeout_ms);
+    FILL(max_streams_bi);
+    FILL(max_streams_uni);
+    FILL(stream_window);
+    FILL(conn_window);
+    FILL(stream_send_buffer);
+    FILL(conn_send_buffer);
+    FILL(max_datagram_size);
+#undef FILL
+    config->secret_key = NULL; /* it and the addresses are the caller's, and were used */
+    memset(config->bind, 0, sizeof(config->bind));
+}
+
+static int start_tls(struct iq_endpoint *endpoint, const struct iq_secret_key *given)
+{
+    struct iq_secret_key key;
+    int rc;
+
+    if (given == NULL) {
+        iq_secret_key_generate(&key);
+    } else {
+        key = *given;
+    }
+    endpoint->id = key.id;
+    rc = iq_tls_new(&endpoint->env.tls, &key);
+    iq_secret_key_wipe(&key);
+    return rc;
+}
+
+int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
+                    const struct iq_endpoint_config *config)
+{
+    struct iq_endpoint *self;
+    int rc = iq_random_start();
+
+    if (rc != 0) {
+        return rc;
+    }
+    self = calloc(1, sizeof(*self));
+    if (self == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    self->env.endpoint = self;
+    self->env.wire = wire;
+    self->env.config = config == NULL ? (struct iq_endpoint_config){0} : *config;
+    iq_list_init(&self->env.conns);
+    iq_heap_init(&self->env.timers);
+    iq_agenda_init(&self->env.agenda, wire);
+    iq_random_fill(self->env.reset_secret, sizeof(self->env.reset_secret));
+    iq_random_fill(self->token_secret, sizeof(self->token_secret));
+    rc = iq_cid_map_init(&self->env.cids);
+    if (rc == 0) {
+        rc = start_tls(self, self->env.config.secret_key);
+    }
+    if (rc != 0) {
+        iq_endpoint_free(self);
+        return rc;
+    }
+    fill_defaults(&self->env.config);
+    *endpoint = self;
+    return 0;
+}
+
+void iq_endpoint_free(struct iq_endpoint *endpoint)
+{
+    if (endpoint == NULL) {
+        return;
+    }
+    while (!iq_list_is_empty(&endpoint->env.conns)) {
+        iq_conn_free(IQ_CONTAINER_OF(endpoint->env.conns.next, struct iq_conn, in_all));
+    }
+    iq_tls_free(endpoint->env.tls);
+    iq_cid_map_release(&endpoint->env.cids);
+    iq_heap_release(&endpoint->env.timers);
+    iq_wipe(endpoint->token_secret, sizeof(endpoint->token_secret));
+    iq_wipe(endpoint->env.reset_secret, sizeof(endpoint->env.reset_secret));
+    free(endpoint);
+}
+
+/* The public functions */
+
+const struct iq_id *iq_endpoint_id(const struct iq_endpoint *endpoint) { return &endpoint->id; }
+
+const struct iq_addr *iq_endpoint_addr(struct iq_endpoint *endpoint)
+{
+    struct iq_wire *wire = endpoint->env.wire;
+
+    endpoint->addr.id = endpoint->id;
+    endpoint->addr.count = wire->addrs(wire, endpoint->addr.socket_addrs, IQ_ADDR_MAX);
+    return &endpoint->addr;
+}
+
+void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *acceptor,
+                        void *data)
+{
+    endpoint->acceptor = acceptor;
+    endpoint->acceptor_data = data;
+}
+
+/* The first address that has a route from here. */
+static int find_path(const struct iq_endpoint *endpoint, struct iq_path *path,
+                     const struct iq_addr *addr)
+{
+    struct iq_wire *wire = endpoint->env.wire;
+    size_t i;
+
+    for (i = 0; i < addr->count; i++) {
+        if (wire->find_path(wire, path, &addr->socket_addrs[i]) == 0) {
+            return 0;
+        }
+    }
+    return addr->count == 0 ? IQ_ERR_NO_ADDR : IQ_ERR_UNREACHABLE;
+}
+
+int iq_endpoint_connect_with(struct iq_conn **conn, struct iq_endpoint *endpoint,
+                             const struct iq_addr *addr, const char *alpn,
+                             const struct iq_protocol_handler *handler, void *data,
+                             const struct iq_connect_options *options)
+{
+    struct iq_conn_env *env = &endpoint->env;
+    const size_t alpn_len = strlen(alpn);
+    uint32_t timeout_ms = env->config.connect_timeout_ms;
+    struct iq_path path;
+    int rc;
+
+    assert(handler != NULL && addr->count <= IQ_ADDR_MAX);
+    if (endpoint->closing) {
+        return IQ_ERR_CLOSED;
+    }
+    if (iq_id_equal(&addr->id, &endpoint->id)) {
+        return IQ_ERR_SELF;
+    }
+    if (alpn_len == 0 || alpn_len > 255) {
+        return IQ_ERR_INVALID_ALPN;
+    }
+    if (!iq_id_is_valid(&addr->id)) {
+        return IQ_ERR_INVALID_KEY;
+    }
+    rc = find_path(endpoint, &path, addr);
+    if (rc != 0) {
+        return rc;
+    }
+    if (options != NULL && options->timeout_ms != 0) {
+        timeout_ms = options->timeout_ms;
+    }
+    iq_agenda_now(&env->agenda);
+    rc = iq_conn_dial(conn, env, &path, &addr->id, alpn, timeout_ms);
+    if (rc != 0) {
+        return rc;
+    }
+    (*conn)->handler = handler;
+    (*conn)->data = data;
+    return 0;
+}
+
+int iq_endpoint_connect(struct iq_endpoint *endpoint, const struct iq_addr *addr, const char *alpn,
+                        const struct iq_protocol_handler *handler, void *data)
+{
+    struct iq_conn *conn;
+
+    return iq_endpoint_connect_with(&conn, endpoint, addr, alpn, handler, data, NULL);
+}
+
+int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg)
+{
+    struct iq_agenda *agenda = &endpoint->env.agenda;
+
+    if (endpoint->closing) {
+        return IQ_ERR_CLOSED;
+    }
+    endpoint->closing = true;
+    endpoint->closed = closed;
+    endpoint->closed_arg = arg;
+    if (!agenda->turn_will_come) {
+        iq_agenda_wake_at(agenda, agenda->now_ns);
+    }
+    return 0;
+}
+
+/* What the world calls */
+
+static void receive_datagram(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram)
+{
+    ngtcp2_version_cid header;
+    struct iq_conn *conn = NULL;
+
+    if (datagram->len == 0) { /* ngtcp2 asserts that there is something */
+        return;
+    }
+    if (ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN) == 0) {
+        conn = iq_cid_map_find(&endpoint->env.cids, header.dcid, header.dcidlen);
+    }
+    if (conn == NULL) {
+        iq_endpoint_receive_stray(endpoint, datagram);
+        return;
+    }
+    /* A Retry is asked for only while the first packet is read (incoming.c). */
+    if (iq_conn_receive(conn, &datagram->path, datagram->ecn, datagram->data, datagram->len) != 0) {
+        iq_conn_fail(conn, NGTCP2_ERR_PROTO);
+    }
+}
+
+void iq_endpoint_receive(struct iq_endpoint *endpoint, const struct iq_datagrams *datagrams)
+{
+    struct iq_datagrams one = *datagrams;
+    size_t left = datagrams->len;
+
+    endpoint->env.agenda.turn_will_come = true;
+    iq_agenda_now(&endpoint->env.agenda);
+    while (left > 0) {
+        one.len = left < datagrams->segment_len ? left : datagrams->segment_len;
+        receive_datagram(endpoint, &one);
+        one.data += one.len;
+        left -= one.len;
+    }
+}
+
+void iq_endpoint_writable(struct iq_endpoint *endpoint)
+{
+    endpoint->env.agenda.turn_will_come = true;
+    endpoint->env.wire_is_full = false;
+}
+
+/* The turn */
+
+static void expire_timers(struct iq_conn_env *env)
+{
+    struct iq_heap_entry *first = iq_heap_first(&env->timers);
+
+    while (first != NULL && first->deadline_ns <= env->agenda.now_ns) {
+        iq_heap_set(&env->timers, first, IQ_NEVER);
+        iq_conn_expire(IQ_CONTAINER_OF(first, struct iq_conn, timer));
+        first = iq_heap_first(&env->timers);
+    }
+}
+
+/* Closes what the handlers, who are asked first, have not closed with a code of their own. */
+static void shut_down(struct iq_endpoint *endpoint)
+{
+    struct iq_list *node;
+
+    endpoint->shutdown_told = true;
+    for (node = endpoint->env.conns.next; node != &endpoint->env.conns; node = node->next) {
+        struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, in_all);
+
+        if (conn->state == IQ_CONN_OPEN && !conn->news_open && conn->handler->on_shutdown != NULL) {
+            conn->handler->on_shutdown(conn);
+        }
+        iq_conn_close(conn, 0, NULL);
+    }
+}
+
+static void give_turns(struct iq_conn_env *env)
+{
+    struct iq_list due;
+    struct iq_list *node;
+
+    iq_list_init(&due);
+    iq_list_move_all(&due, &env->agenda.due);
+    while ((node = iq_list_pop(&due)) != NULL) {
+        struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, on_agenda);
+
+        iq_conn_deliver(conn);
+        iq_conn_send(conn);
+        if (conn->state == IQ_CONN_GONE && conn->closed_told) {
+            iq_conn_free(conn);
+        }
+    }
+}
+
+/* Whether no peer can miss us.  Those that closed themselves need no more answers. */
+static bool may_go(const struct iq_endpoint *endpoint)
+{
+    const struct iq_list *node;
+
+    if (!endpoint->shutdown_told) {
+        return false;
+    }
+    for (node = endpoint->env.conns.next; node != &endpoint->env.conns; node = node->next) {
+        const struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, in_all);
+
+        if (conn->state != IQ_CONN_DRAINING || !conn->closed_told) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void go(struct iq_endpoint *endpoint)
+{
+    struct iq_wire *wire = endpoint->env.wire;
+    const struct iq_acceptor *acceptor = endpoint->acceptor;
+    void *acceptor_data = endpoint->acceptor_data;
+    void (*closed)(void *arg) = endpoint->closed;
+    void *closed_arg = endpoint->closed_arg;
+
+    iq_endpoint_free(endpoint);
+    wire->close(wire);
+    if (acceptor != NULL && acceptor->on_closed != NULL) {
+        acceptor->on_closed(acceptor_data);
+    }
+    if (closed != NULL) {
+        closed(closed_arg);
+    }
+}
+
+static void set_alarm(struct iq_endpoint *endpoint)
+{
+    struct iq_conn_env *env = &endpoint->env;
+    const struct iq_heap_entry *first = iq_heap_first(&env->timers);
+    const uint64_t now_ns = env->agenda.now_ns;
+    uint64_t deadline_ns = first == NULL ? IQ_NEVER : first->deadline_ns;
+
+    if (env->wire_is_full) {
+        if (deadline_ns < now_ns + FULL_WIRE_RETRY_NS) {
+            deadline_ns = now_ns + FULL_WIRE_RETRY_NS;
+        }
+    } else if (!iq_list_is_empty(&env->agenda.due)) {
+        deadline_ns = now_ns;
+    }
+    if (endpoint->closing && !endpoint->shutdown_told) {
+        deadline_ns = now_ns;
+    }
+    iq_agenda_wake_at(&env->agenda, deadline_ns);
+}
+
+void iq_endpoint_turn(struct iq_endpoint *endpoint)
+{
+    struct iq_agenda *agenda = &endpoint->env.agenda;
+
+    agenda->turn_will_come = true;
+    if (agenda->wake_ns <= iq_agenda_now(agenda)) {
+        agenda->wake_ns = IQ_NEVER; /* that was it */
+    }
+    expire_timers(&endpoint->env);
+    if (endpoint->closing && !endpoint->shutdown_told) {
+        shut_down(endpoint);
+    }
+    give_turns(&endpoint->env);
+    agenda->turn_will_come = false;
+    if (may_go(endpoint)) {
+        go(endpoint);
+    } else {
+        set_alarm(endpoint);
+    }
+}

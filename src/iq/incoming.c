@@ -1,0 +1,256 @@
+/*
+ * Datagrams that belong to no connection: the first of a new one, or a stray.
+ *
+ * Nothing is allocated before the application has accepted, and nothing that is sent from here is
+ * larger than what it answers: strangers can neither fill our memory nor use us against others.
+ */
+#include <string.h>
+
+#include <ngtcp2/ngtcp2_crypto.h>
+
+#include "endpoint_state.h"
+#include "iq/incoming.h"
+#include "random.h"
+
+#define RETRY_TIMEOUT_NS (10 * NGTCP2_SECONDS)
+
+/* RFC 9000, section 10.3: the answer to a stateless reset could be one, so each is shorter than
+ * what it answers; one that looks like any other packet is of 43 bytes. */
+#define RESET_LEN_MAX 43
+#define RESET_LEN_MIN (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN)
+
+/* One every 100 ms, up to 100 at once. */
+#define RESET_INTERVAL_NS (100 * NGTCP2_MILLISECONDS)
+#define RESET_BURST       100
+
+struct iq_incoming {
+    struct iq_endpoint *endpoint;
+    const struct iq_datagrams *datagram;
+    struct iq_conn_initial initial;
+    bool decided;
+};
+
+static void answer(struct iq_endpoint *endpoint, const struct iq_path *path, const uint8_t *data,
+                   ngtcp2_ssize len)
+{
+    struct iq_conn_env *env = &endpoint->env;
+
+    if (len > 0 && !env->wire_is_full) {
+        const struct iq_datagrams out = {
+            .path = *path, .data = data, .len = (size_t)len, .segment_len = (size_t)len};
+
+        env->wire_is_full = env->wire->send(env->wire, &out) != 0;
+    }
+}
+
+/* RFC 9000, section 6.1. */
+static void negotiate_version(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram,
+                              const ngtcp2_version_cid *header)
+{
+    static const uint32_t versions[] = {NGTCP2_PROTO_VER_V1};
+    uint8_t packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE];
+    uint8_t random;
+
+    if (header->version == 0 || datagram->len < NGTCP2_MAX_UDP_PAYLOAD_SIZE) {
+        return;
+    }
+    iq_random_fill(&random, 1);
+    answer(endpoint, &datagram->path, packet,
+           ngtcp2_pkt_write_version_negotiation(packet, sizeof(packet), random, header->scid,
+                                                header->scidlen, header->dcid, header->dcidlen,
+                                                versions, 1));
+}
+
+static bool may_reset(struct iq_endpoint *endpoint)
+{
+    const uint64_t now_ns = endpoint->env.agenda.now_ns;
+    const uint64_t from_ns =
+        endpoint->resets_until_ns > now_ns ? endpoint->resets_until_ns : now_ns;
+
+    if (from_ns - now_ns >= RESET_BURST * RESET_INTERVAL_NS) {
+        return false;
+    }
+    endpoint->resets_until_ns = from_ns + RESET_INTERVAL_NS;
+    return true;
+}
+
+/* A peer that we have forgotten learns that it need not try on.  RFC 9000, section 10.3. */
+static void reset(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram,
+                  const ngtcp2_version_cid *header)
+{
+    uint8_t packet[RESET_LEN_MAX];
+    uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN];
+    uint8_t random[RESET_LEN_MAX - NGTCP2_STATELESS_RESET_TOKENLEN];
+    const size_t len = datagram->len > RESET_LEN_MAX ? RESET_LEN_MAX : datagram->len - 1;
+    ngtcp2_cid cid;
+
+    if (datagram->len < RESET_LEN_MAX || !may_reset(endpoint)) {
+        return;
+    }
+    ngtcp2_cid_init(&cid, header->dcid, header->dcidlen);
+    if (ngtcp2_crypto_generate_stateless_reset_token(
+            token, endpoint->env.reset_secret, sizeof(endpoint->env.reset_secret), &cid) != 0) {
+        return;
+    }
+    iq_random_fill(random, sizeof(random));
+    answer(endpoint, &datagram->path, packet,
+           ngtcp2_pkt_write_stateless_reset(packet, len, token, random, sizeof(random)));
+}
+
+/* Answers with a CONNECTION_CLOSE that needs no connection. */
+static void close_statelessly(struct iq_incoming *incoming, uint64_t code)
+{
+    const struct iq_conn_initial *initial = &incoming->initial;
+    uint8_t packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE];
+
+    answer(incoming->endpoint, &initial->path, packet,
+           ngtcp2_crypto_write_connection_close(packet, sizeof(packet), initial->version,
+                                                &initial->scid, &initial->dcid, code, NULL, 0));
+}
+
+static void send_retry(struct iq_incoming *incoming)
+{
+    struct iq_endpoint *endpoint = incoming->endpoint;
+    const struct iq_conn_initial *initial = &incoming->initial;
+    uint8_t packet[NGTCP2_MAX_UDP_PAYLOAD_SIZE];
+    uint8_t token[NGTCP2_CRYPTO_MAX_RETRY_TOKENLEN2];
+    struct iq_quic_path path;
+    ngtcp2_cid scid;
+    ngtcp2_ssize len;
+
+    iq_quic_path_from(&path, &initial->path);
+    iq_quic_random_cid(&scid, IQ_CID_LEN);
+    len = ngtcp2_crypto_generate_retry_token2(token, endpoint->token_secret,
+                                              sizeof(endpoint->token_secret), initial->version,
+                                              &path.remote.sa, path.path.remote.addrlen, &scid,
+                                              &initial->dcid, endpoint->env.agenda.now_ns);
+    if (len > 0) {
+        answer(endpoint, &initial->path, packet,
+               ngtcp2_crypto_write_retry(packet, sizeof(packet), initial->version, &initial->scid,
+                                         &scid, &initial->dcid, token, (size_t)len));
+    }
+}
+
+/* Reads the token that the client brings.  False if it is a forged or an old one. */
+static bool check_token(struct iq_incoming *incoming)
+{
+    struct iq_endpoint *endpoint = incoming->endpoint;
+    struct iq_conn_initial *initial = &incoming->initial;
+    struct iq_quic_path path;
+    int rc;
+
+    if (initial->token_len == 0 || initial->token[0] != NGTCP2_CRYPTO_TOKEN_MAGIC_RETRY2) {
+        return true; /* none of ours: as if there were none.  RFC 9000, section 8.1.3 */
+    }
+    iq_quic_path_from(&path, &initial->path);
+    rc = ngtcp2_crypto_verify_retry_token2(
+        &initial->original_dcid, initial->token, initial->token_len, endpoint->token_secret,
+        sizeof(endpoint->token_secret), initial->version, &path.remote.sa, path.path.remote.addrlen,
+        &initial->dcid, RETRY_TIMEOUT_NS, endpoint->env.agenda.now_ns);
+    initial->retried = rc == 0;
+    return rc == 0;
+}
+
+static void show(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram,
+                 const ngtcp2_pkt_hd *header)
+{
+    const struct iq_acceptor *acceptor = endpoint->closing ? NULL : endpoint->acceptor;
+    struct iq_incoming incoming = {
+        .endpoint = endpoint,
+        .datagram = datagram,
+        .initial = {.path = datagram->path,
+                    .version = header->version,
+                    .dcid = header->dcid,
+                    .scid = header->scid,
+                    .token = header->token,
+                    .token_len = header->tokenlen},
+    };
+
+    if (!check_token(&incoming)) {
+        close_statelessly(&incoming, NGTCP2_INVALID_TOKEN);
+        return;
+    }
+    if (acceptor != NULL) {
+        acceptor->on_incoming(&incoming, endpoint->acceptor_data);
+    }
+    iq_incoming_refuse(&incoming); /* unless it is decided */
+}
+
+void iq_endpoint_receive_stray(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram)
+{
+    ngtcp2_version_cid header;
+    ngtcp2_pkt_hd initial;
+    const int rc =
+        ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN);
+
+    if (rc == NGTCP2_ERR_VERSION_NEGOTIATION) {
+        negotiate_version(endpoint, datagram, &header);
+    } else if (rc == 0 && header.version == 0) {
+        reset(endpoint, datagram, &header);
+    } else if (rc == 0 && ngtcp2_accept(&initial, datagram->data, datagram->len) == 0) {
+        show(endpoint, datagram, &initial);
+    }
+}
+
+/* The public functions */
+
+int iq_incoming_accept(struct iq_incoming *incoming, const struct iq_route *routes)
+{
+    const struct iq_datagrams *datagram = incoming->datagram;
+    struct iq_conn *conn;
+    int rc;
+
+    if (incoming->decided) {
+        return IQ_ERR_CLOSED;
+    }
+    rc = iq_conn_answer(&conn, &incoming->endpoint->env, &incoming->initial, routes);
+    if (rc != 0) {
+        return rc;
+    }
+    incoming->decided = true;
+    if (iq_conn_receive(conn, &datagram->path, datagram->ecn, datagram->data, datagram->len) != 0) {
+        iq_conn_free(conn);
+        if (!incoming->initial.retried) {
+            send_retry(incoming);
+        }
+    }
+    return 0;
+}
+
+void iq_incoming_refuse(struct iq_incoming *incoming)
+{
+    if (!incoming->decided) {
+        incoming->decided = true;
+        close_statelessly(incoming, NGTCP2_CONNECTION_REFUSED);
+    }
+}
+
+int iq_incoming_retry(struct iq_incoming *incoming)
+{
+    if (incoming->decided) {
+        return IQ_ERR_CLOSED;
+    }
+    if (incoming->initial.retried) {
+        return IQ_ERR_VALIDATED;
+    }
+    incoming->decided = true;
+    send_retry(incoming);
+    return 0;
+}
+
+void iq_incoming_ignore(struct iq_incoming *incoming) { incoming->decided = true; }
+
+const struct iq_socket_addr *iq_incoming_remote_addr(const struct iq_incoming *incoming)
+{
+    return &incoming->initial.path.remote;
+}
+
+const struct iq_socket_addr *iq_incoming_local_addr(const struct iq_incoming *incoming)
+{
+    return &incoming->initial.path.local;
+}
+
+bool iq_incoming_is_validated(const struct iq_incoming *incoming)
+{
+    return incoming->initial.retried;
+}

@@ -1,0 +1,98 @@
+/*
+ * A router: an acceptor that takes every incoming connection, and its table of routes.
+ *
+ * TLS picks the route (tls.c): the first of ours that the peer offers.  Everything else is the
+ * endpoint's and the handlers'.
+ */
+#include "iq/router.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "iq/endpoint.h"
+#include "iq/incoming.h"
+
+struct iq_router {
+    struct iq_endpoint *endpoint;
+    struct iq_route *routes;
+    void (*closed)(void *arg);
+    void *closed_arg;
+    bool shutting_down;
+};
+
+static void on_incoming(struct iq_incoming *incoming, void *data)
+{
+    const struct iq_router *router = data;
+
+    if (iq_incoming_accept(incoming, router->routes) != 0) {
+        iq_incoming_ignore(incoming); /* no memory: the peer will try again */
+    }
+}
+
+static void on_closed(void *data)
+{
+    struct iq_router *router = data;
+    void (*closed)(void *arg) = router->closed;
+    void *arg = router->closed_arg;
+
+    free(router->routes);
+    free(router);
+    if (closed != NULL) {
+        closed(arg);
+    }
+}
+
+/* Copies the table with its zero entry. */
+static int copy_routes(struct iq_route **copy, const struct iq_route *routes)
+{
+    size_t count = 0;
+
+    for (; routes[count].alpn != NULL; count++) {
+        const size_t len = strlen(routes[count].alpn);
+
+        if (len == 0 || len > 255) {
+            return IQ_ERR_INVALID_ALPN;
+        }
+    }
+    *copy = calloc(count + 1, sizeof(**copy));
+    if (*copy == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    memcpy(*copy, routes, count * sizeof(**copy));
+    return 0;
+}
+
+int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
+                    const struct iq_route *routes)
+{
+    static const struct iq_acceptor acceptor = {.on_incoming = on_incoming, .on_closed = on_closed};
+    struct iq_router *self = calloc(1, sizeof(*self));
+    int rc;
+
+    if (self == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    rc = copy_routes(&self->routes, routes);
+    if (rc != 0) {
+        free(self);
+        return rc;
+    }
+    self->endpoint = endpoint;
+    iq_endpoint_listen(endpoint, &acceptor, self);
+    *router = self;
+    return 0;
+}
+
+struct iq_endpoint *iq_router_endpoint(const struct iq_router *router) { return router->endpoint; }
+
+int iq_router_shutdown(struct iq_router *router, void (*closed)(void *arg), void *arg)
+{
+    if (router->shutting_down) {
+        return IQ_ERR_CLOSED;
+    }
+    router->shutting_down = true;
+    router->closed = closed;
+    router->closed_arg = arg;
+    (void)iq_endpoint_close(router->endpoint, NULL, NULL); /* perhaps it is closing already */
+    return 0;
+}

@@ -1,0 +1,316 @@
+/*
+ * TLS 1.3 for QUIC, with raw public keys.
+ *
+ * Who the peer is comes down to judge_key(): the key that it shows must be an ed25519 key that
+ * somebody can hold, and on the side that dials it must be the key that was dialled.  OpenSSL then
+ * verifies that the peer has signed the handshake with it.  Three things are not left to OpenSSL:
+ *
+ * - It verifies forged signatures for keys of small order, so judge_key() refuses those keys.
+ * - It finishes a handshake in which no ALPN was offered, or none was answered, where RFC 9001,
+ *   section 8.1, demands no_application_protocol.
+ * - It would send session tickets, and then abort every resumed handshake for want of a session id
+ *   context.  iroh always resumes, so that every second connection of a peer would fail.  We send
+ * no tickets.
+ *
+ * The key exchange is X25519 or a NIST curve, as iroh's: with the post-quantum groups that OpenSSL
+ * offers by default, the ClientHello needs two datagrams.
+ */
+#include "tls.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <ngtcp2/ngtcp2_crypto_ossl.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+
+#define ALPN_MAX 255 /* RFC 7301, section 3.1 */
+
+struct iq_tls {
+    SSL_CTX *ctx;
+};
+
+struct iq_tls_session {
+    ngtcp2_crypto_conn_ref ref; /* first: it is what OpenSSL gives back to us */
+    ngtcp2_crypto_ossl_ctx *crypto;
+    SSL *ssl;
+    ngtcp2_conn *quic;
+    bool dials;
+    struct iq_id dialled;              /* the side that dials */
+    const struct iq_route *routes;     /* the side that answers */
+    const struct iq_route *route;      /* the one of them that was chosen */
+    unsigned char offer[1 + ALPN_MAX]; /* the side that dials: its protocol, with its length */
+};
+
+static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref)
+{
+    return ((struct iq_tls_session *)ref)->quic;
+}
+
+static struct iq_tls_session *session_of(const SSL *ssl)
+{
+    return (struct iq_tls_session *)SSL_get_app_data(ssl);
+}
+
+/* Copies the id out of a raw public key: false unless it is ed25519, and valid. */
+static bool read_key(struct iq_id *id, const EVP_PKEY *key)
+{
+    size_t len = sizeof(id->key);
+
+    return key != NULL && EVP_PKEY_is_a(key, "ED25519") &&
+           EVP_PKEY_get_raw_public_key(key, id->key, &len) == 1 && len == sizeof(id->key) &&
+           iq_id_is_valid(id);
+}
+
+/*
+ * OpenSSL asks whether it may go on with a peer that shows this key.  The errors are chosen for the
+ * alerts that they become: unsupported_certificate (43), decrypt_error (51), and unknown_ca (48),
+ * which is what iroh says to a peer that is not the one it dialled.
+ */
+static int judge_key(X509_STORE_CTX *store, void *arg)
+{
+    const int ssl_index = SSL_get_ex_data_X509_STORE_CTX_idx();
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, ssl_index);
+    const struct iq_tls_session *session = session_of(ssl);
+    const EVP_PKEY *key = X509_STORE_CTX_get0_rpk(store);
+    struct iq_id id;
+
+    if (key == NULL || !EVP_PKEY_is_a(key, "ED25519")) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
+        return 0;
+    }
+    if (!read_key(&id, key)) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_SIGNATURE_FAILURE);
+        return 0;
+    }
+    if (session->dials && !iq_id_equal(&id, &session->dialled)) {
+        X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+        return 0;
+    }
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
+/* A ClientHello without ALPN ends here: OpenSSL would not call choose_alpn() for it. */
+static int demand_alpn(SSL *ssl, int *alert, void *arg)
+{
+    const unsigned char *extension;
+    size_t len;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
+                                  &extension, &len) != 1) {
+        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* Looks for `alpn` in a list of names with a length byte before each.  Returns the name there, NULL
+ * if it is not offered. */
+static const unsigned char *find_alpn(const unsigned char *offer, unsigned int len,
+                                      const char *alpn)
+{
+    const unsigned char *end = offer + len;
+    const size_t alpn_len = strlen(alpn);
+
+    while (offer < end && offer[0] < end - offer) {
+        if (offer[0] == alpn_len && memcmp(offer + 1, alpn, alpn_len) == 0) {
+            return offer + 1;
+        }
+        offer += 1 + offer[0];
+    }
+    return NULL;
+}
+
+/* Our order counts, not the peer's.  RFC 7301, section 3.2. */
+static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
+                       const unsigned char *offer, unsigned int offer_len, void *arg)
+{
+    struct iq_tls_session *session = session_of(ssl);
+    const struct iq_route *route;
+
+    for (route = session->routes; route->alpn != NULL; route++) {
+        const unsigned char *name = find_alpn(offer, offer_len, route->alpn);
+
+        if (name != NULL) {
+            session->route = route;
+            *chosen = name;
+            *chosen_len = (unsigned char)strlen(route->alpn);
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
+}
+
+static bool set_rules(SSL_CTX *ctx)
+{
+    static const unsigned char raw_public_key[] = {TLSEXT_cert_type_rpk};
+
+    if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+        SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+        SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                                      "TLS_CHACHA20_POLY1305_SHA256") != 1 ||
+        SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1 ||
+        SSL_CTX_set1_sigalgs_list(ctx, "ed25519") != 1 ||
+        SSL_CTX_set1_client_sigalgs_list(ctx, "ed25519") != 1 ||
+        SSL_CTX_set1_server_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
+        SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
+        SSL_CTX_set_num_tickets(ctx, 0) != 1) {
+        return false;
+    }
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, demand_alpn, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
+    return true;
+}
+
+static bool set_key(SSL_CTX *ctx, const struct iq_secret_key *key)
+{
+    EVP_PKEY *pkey =
+        EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, key->seed, sizeof(key->seed));
+    bool done = pkey != NULL && SSL_CTX_use_PrivateKey(ctx, pkey) == 1;
+
+    EVP_PKEY_free(pkey); /* the context has its own reference */
+    return done;
+}
+
+/* Without it ngtcp2 looks its algorithms up again for every packet key. */
+static void start_crypto(void) { (void)ngtcp2_crypto_ossl_init(); }
+
+int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key)
+{
+    static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+    struct iq_tls *self = calloc(1, sizeof(*self));
+
+    if (self == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    self->ctx = SSL_CTX_new(TLS_method());
+    if (CRYPTO_THREAD_run_once(&once, start_crypto) != 1 || self->ctx == NULL ||
+        !set_rules(self->ctx) || !set_key(self->ctx, key)) {
+        ERR_clear_error();
+        iq_tls_free(self);
+        return IQ_ERR_CRYPTO;
+    }
+    *tls = self;
+    return 0;
+}
+
+void iq_tls_free(struct iq_tls *tls)
+{
+    if (tls != NULL) {
+        SSL_CTX_free(tls->ctx);
+        free(tls);
+    }
+}
+
+/* A session that does not know its side yet. */
+static struct iq_tls_session *new_session(struct iq_tls *tls)
+{
+    struct iq_tls_session *session = calloc(1, sizeof(*session));
+
+    if (session == NULL) {
+        return NULL;
+    }
+    session->ssl = SSL_new(tls->ctx);
+    if (session->ssl == NULL || ngtcp2_crypto_ossl_ctx_new(&session->crypto, session->ssl) != 0) {
+        ERR_clear_error();
+        iq_tls_session_free(session);
+        return NULL;
+    }
+    session->ref.get_conn = get_quic;
+    SSL_set_app_data(session->ssl, &session->ref);
+    return session;
+}
+
+int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls, const struct iq_id *id,
+                const char *alpn)
+{
+    const size_t alpn_len = strlen(alpn);
+    struct iq_tls_session *self = new_session(tls);
+
+    assert(alpn_len > 0 && alpn_len <= ALPN_MAX);
+    if (self == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    self->dials = true;
+    self->dialled = *id;
+    self->offer[0] = (unsigned char)alpn_len;
+    memcpy(self->offer + 1, alpn, alpn_len);
+    if (ngtcp2_crypto_ossl_configure_client_session(self->ssl) != 0 ||
+        SSL_set_alpn_protos(self->ssl, self->offer, (unsigned int)alpn_len + 1) != 0) {
+        ERR_clear_error();
+        iq_tls_session_free(self);
+        return IQ_ERR_CRYPTO;
+    }
+    SSL_set_connect_state(self->ssl);
+    *session = self;
+    return 0;
+}
+
+int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
+                  const struct iq_route *routes)
+{
+    struct iq_tls_session *self = new_session(tls);
+
+    if (self == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    self->routes = routes;
+    if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0) {
+        ERR_clear_error();
+        iq_tls_session_free(self);
+        return IQ_ERR_CRYPTO;
+    }
+    SSL_set_accept_state(self->ssl);
+    *session = self;
+    return 0;
+}
+
+void iq_tls_attach(struct iq_tls_session *session, ngtcp2_conn *quic)
+{
+    session->quic = quic;
+    ngtcp2_conn_set_tls_native_handle(quic, session->crypto);
+}
+
+void iq_tls_session_free(struct iq_tls_session *session)
+{
+    if (session == NULL) {
+        return;
+    }
+    if (session->ssl != NULL) {
+        SSL_set_app_data(session->ssl, NULL); /* SSL_free() calls into the QUIC glue */
+    }
+    SSL_free(session->ssl);
+    ngtcp2_crypto_ossl_ctx_del(session->crypto);
+    free(session);
+}
+
+uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_peer *peer)
+{
+    struct iq_tls_peer found = {.route = session->route};
+    const unsigned char *alpn;
+    unsigned int alpn_len;
+
+    SSL_get0_alpn_selected(session->ssl, &alpn, &alpn_len);
+    if (session->dials
+            ? alpn_len != session->offer[0] || memcmp(alpn, session->offer + 1, alpn_len) != 0
+            : alpn_len == 0 || session->route == NULL) {
+        return SSL_AD_NO_APPLICATION_PROTOCOL;
+    }
+    if (!read_key(&found.id, SSL_get0_peer_rpk(session->ssl))) {
+        return SSL_AD_CERTIFICATE_REQUIRED;
+    }
+    if (session->dials && !iq_id_equal(&found.id, &session->dialled)) {
+        return SSL_AD_UNKNOWN_CA;
+    }
+    *peer = found;
+    return 0;
+}

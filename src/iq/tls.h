@@ -1,0 +1,47 @@
+/*
+ * TLS 1.3 for QUIC (RFC 9001), with raw public keys in place of certificates (RFC 7250).
+ *
+ * The one home of OpenSSL.  A session is the TLS of one connection; it is attached to the ngtcp2
+ * connection that carries it.  What it proves comes out of iq_tls_session_peer().
+ */
+#ifndef IQ_TLS_H
+#define IQ_TLS_H
+
+#include <ngtcp2/ngtcp2.h>
+
+#include "iq/error.h"
+#include "iq/key.h"
+#include "iq/protocol.h"
+
+struct iq_tls;         /* of an endpoint: its key, and the rules for all its sessions */
+struct iq_tls_session; /* of a connection */
+
+IQ_MUST_CHECK int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key);
+void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
+
+/* The side that dials: accepts only a peer that holds the key of `id`, and speaks only `alpn`. */
+IQ_MUST_CHECK int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls,
+                              const struct iq_id *id, const char *alpn);
+
+/* The side that answers: accepts any valid key that the peer can prove, and speaks the first of
+ * `routes` that the peer offers.  `routes` must stay valid until the handshake is complete. */
+IQ_MUST_CHECK int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
+                                const struct iq_route *routes);
+
+/* From now on the session serves `quic`, which must live until the session is freed. */
+void iq_tls_attach(struct iq_tls_session *session, ngtcp2_conn *quic);
+
+void iq_tls_session_free(struct iq_tls_session *session);
+
+/* What a complete handshake has proven. */
+struct iq_tls_peer {
+    struct iq_id id;
+    const struct iq_route *route; /* the side that answers: what was chosen.  Else NULL */
+};
+
+/* Looks at a complete handshake once more, from the outside: returns 0, or the TLS alert (RFC 8446,
+ * section 6) with which the connection must be closed. */
+IQ_MUST_CHECK uint8_t iq_tls_session_peer(const struct iq_tls_session *session,
+                                          struct iq_tls_peer *peer);
+
+#endif
