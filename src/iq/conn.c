@@ -6,14 +6,14 @@
 #include "conn_state.h"
 
 /* One of the ids by which a connection is known. */
-struct conn_cid {
+struct iq_conn_cid {
     struct iq_cid_entry entry;
-    struct iq_list in_conn;
+    struct iq_conn_cid *next;
 };
 
 int iq_conn_add_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
 {
-    struct conn_cid *new = calloc(1, sizeof(*new));
+    struct iq_conn_cid *new = calloc(1, sizeof(*new));
 
     if (new == NULL) {
         return IQ_ERR_NOMEM;
@@ -22,29 +22,31 @@ int iq_conn_add_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
     new->entry.cid.len = (uint8_t)cid->datalen;
     memcpy(new->entry.cid.bytes, cid->data, cid->datalen);
     new->entry.owner = conn;
-    iq_list_init(&new->in_conn);
-    iq_list_append(&conn->cids, &new->in_conn);
+    new->next = conn->cids;
+    conn->cids = new;
     iq_cid_map_add(&conn->env->cids, &new->entry);
     return 0;
 }
 
-static void free_cid(struct iq_conn *conn, struct conn_cid *cid)
+/* Frees the id that `place` points to. */
+static void free_cid(struct iq_conn *conn, struct iq_conn_cid **place)
 {
+    struct iq_conn_cid *cid = *place;
+
+    *place = cid->next;
     iq_cid_map_remove(&conn->env->cids, &cid->entry);
-    iq_list_remove(&cid->in_conn);
     free(cid);
 }
 
 void iq_conn_remove_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
 {
-    struct iq_list *node;
+    struct iq_conn_cid **place;
 
-    for (node = conn->cids.next; node != &conn->cids; node = node->next) {
-        struct conn_cid *own = IQ_CONTAINER_OF(node, struct conn_cid, in_conn);
+    for (place = &conn->cids; *place != NULL; place = &(*place)->next) {
+        const struct iq_cid *own = &(*place)->entry.cid;
 
-        if (own->entry.cid.len == cid->datalen &&
-            memcmp(own->entry.cid.bytes, cid->data, cid->datalen) == 0) {
-            free_cid(conn, own);
+        if (own->len == cid->datalen && memcmp(own->bytes, cid->data, cid->datalen) == 0) {
+            free_cid(conn, place);
             return;
         }
     }
@@ -72,7 +74,6 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     conn->streams.conn_send_buffer = env->config.conn_send_buffer;
     iq_streams_init(&conn->streams, dials);
     iq_list_init(&conn->on_agenda);
-    iq_list_init(&conn->cids);
     iq_list_init(&conn->in_all);
     iq_list_append(&env->conns, &conn->in_all);
     env->conn_count++;
@@ -136,8 +137,10 @@ fail:
 
 static void free_streams(struct iq_conn *conn)
 {
-    while (!iq_list_is_empty(&conn->streams.all)) {
-        iq_stream_free(IQ_CONTAINER_OF(conn->streams.all.next, struct iq_stream, in_all));
+    struct iq_list *node;
+
+    while ((node = iq_list_pop(&conn->streams.all)) != NULL) {
+        iq_stream_free(IQ_CONTAINER_OF(node, struct iq_stream, in_all));
     }
 }
 
@@ -149,8 +152,8 @@ void iq_conn_free(struct iq_conn *conn)
     free_streams(conn);
     iq_tls_session_free(conn->tls); /* before ngtcp2, which it calls */
     ngtcp2_conn_del(conn->quic);
-    while (!iq_list_is_empty(&conn->cids)) {
-        free_cid(conn, IQ_CONTAINER_OF(conn->cids.next, struct conn_cid, in_conn));
+    while (conn->cids != NULL) {
+        free_cid(conn, &conn->cids);
     }
     iq_heap_set(&conn->env->timers, &conn->timer, IQ_NEVER);
     iq_list_remove(&conn->on_agenda);

@@ -97,9 +97,14 @@ static void tell_streams(struct iq_conn *conn)
 
 static void tell_closed(struct iq_conn *conn)
 {
+    struct iq_list *node;
+
     conn->closed_told = true;
-    while (!iq_list_is_empty(&conn->streams.all)) {
-        tell_stream_closed(conn, IQ_CONTAINER_OF(conn->streams.all.next, struct iq_stream, in_all));
+    if (conn->news_open && !conn->dials) {
+        conn->handler = NULL; /* it has never heard of this connection */
+    }
+    while ((node = iq_list_pop(&conn->streams.all)) != NULL) {
+        tell_stream_closed(conn, IQ_CONTAINER_OF(node, struct iq_stream, in_all));
     }
     if (conn->handler != NULL && conn->handler->on_closed != NULL) {
         conn->handler->on_closed(conn, &conn->why);

@@ -218,7 +218,9 @@ static const ngtcp2_callbacks callbacks = {
     .recv_stream_data = note_stream_data,
     .acked_stream_data_offset = note_stream_acked,
     .stream_reset = note_stream_reset,
-    .stream_stop_sending = note_stream_stopped,
+#if NGTCP2_VERSION_NUM >= 0x011800 /* else conn_send.c finds out, but not the code */
+    .recv_stop_sending = note_stream_stopped,
+#endif
     .stream_close = note_stream_closed,
     .extend_max_local_streams_bidi = note_streams_allowed,
     .extend_max_local_streams_uni = note_streams_allowed,

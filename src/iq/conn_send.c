@@ -139,6 +139,9 @@ static ngtcp2_ssize write_packet(struct iq_conn *conn, ngtcp2_path_storage *path
         iq_list_append(blocked, &stream->in_sending);
         return NGTCP2_ERR_WRITE_MORE;
     }
+    if (written == NGTCP2_ERR_STREAM_SHUT_WR) {
+        iq_stream_note_stopped(stream, 0); /* unless we know */
+    }
     if (written == NGTCP2_ERR_STREAM_SHUT_WR || written == NGTCP2_ERR_STREAM_NOT_FOUND) {
         iq_list_remove(&stream->in_sending);
         return NGTCP2_ERR_WRITE_MORE;

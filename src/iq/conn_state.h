@@ -48,6 +48,8 @@ enum iq_conn_state {
     IQ_CONN_GONE,      /* nothing is left to do */
 };
 
+struct iq_conn_cid;
+
 struct iq_conn {
     struct iq_conn_env *env;
     enum iq_conn_state state;
@@ -61,7 +63,7 @@ struct iq_conn {
     struct iq_streams streams;
     struct iq_list in_all;
     struct iq_list on_agenda;
-    struct iq_list cids; /* by which it is known in env->cids */
+    struct iq_conn_cid *cids; /* by which it is known in env->cids */
     struct iq_heap_entry timer;
     bool dials;
     bool shutdown_told;
