@@ -33,6 +33,9 @@
 struct iq_conn;
 struct iq_stream;
 
+/* Codes for reset, stop and close are the application's own, below this.  RFC 9000, section 16. */
+#define IQ_CODE_END (UINT64_C(1) << 62)
+
 /* A new stream has room for at least this much before the peer answers. */
 #define IQ_STREAM_ROOM_MIN 4096
 

@@ -244,6 +244,7 @@ void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason)
 {
     struct iq_close_reason why = {.how = IQ_CLOSED_BY_US, .code = code, .text = reason};
 
+    assert(code < IQ_CODE_END);
     why.text_len = reason == NULL ? 0 : strlen(reason);
     if (conn->state >= IQ_CONN_CLOSING) {
         return;

@@ -164,12 +164,14 @@ static int note_stream_reset(ngtcp2_conn *quic, int64_t id, uint64_t final_size,
     return 0;
 }
 
+#if NGTCP2_VERSION_NUM >= 0x011800 /* before 1.24 conn_send.c finds out, but not the code */
 static int note_stream_stopped(ngtcp2_conn *quic, int64_t id, uint64_t code, void *user_data,
                                void *stream)
 {
     iq_stream_note_stopped(stream, code);
     return 0;
 }
+#endif
 
 /* A stream of the peer that has ended makes room for another one. */
 static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t code,
@@ -218,7 +220,7 @@ static const ngtcp2_callbacks callbacks = {
     .recv_stream_data = note_stream_data,
     .acked_stream_data_offset = note_stream_acked,
     .stream_reset = note_stream_reset,
-#if NGTCP2_VERSION_NUM >= 0x011800 /* else conn_send.c finds out, but not the code */
+#if NGTCP2_VERSION_NUM >= 0x011800
     .recv_stop_sending = note_stream_stopped,
 #endif
     .stream_close = note_stream_closed,

@@ -253,10 +253,26 @@ static void let_go(struct iq_conn *conn)
     conn->quic = NULL;
 }
 
+/* When the connection must be looked at again. */
+static uint64_t next_deadline(const struct iq_conn *conn)
+{
+    switch (conn->state) {
+    case IQ_CONN_HANDSHAKE:
+    case IQ_CONN_OPEN:
+        return ngtcp2_conn_get_expiry(conn->quic);
+    case IQ_CONN_CLOSING: /* when the wire has room */
+    case IQ_CONN_GONE:
+        return IQ_NEVER;
+    case IQ_CONN_LINGERING:
+    case IQ_CONN_DRAINING:
+        return conn->gone_at_ns;
+    }
+    return IQ_NEVER;
+}
+
 void iq_conn_send(struct iq_conn *conn)
 {
     struct iq_conn_env *env = conn->env;
-    uint64_t deadline_ns = conn->gone_at_ns;
 
     if (!env->wire_is_full && conn->state < IQ_CONN_CLOSING) {
         send_packets(conn);
@@ -266,11 +282,8 @@ void iq_conn_send(struct iq_conn *conn)
     if (env->wire_is_full) {
         iq_agenda_add(&env->agenda, &conn->on_agenda); /* for the time when it is not */
     }
-    if (conn->state < IQ_CONN_CLOSING) {
-        deadline_ns = ngtcp2_conn_get_expiry(conn->quic);
-    } else if (conn->state > IQ_CONN_CLOSING && conn->quic != NULL) {
+    if (conn->state > IQ_CONN_CLOSING && conn->quic != NULL) {
         let_go(conn);
     }
-    iq_heap_set(&env->timers, &conn->timer,
-                conn->state == IQ_CONN_CLOSING ? IQ_NEVER : deadline_ns);
+    iq_heap_set(&env->timers, &conn->timer, next_deadline(conn));
 }

@@ -186,6 +186,7 @@ int iq_stream_read_to_end(struct iq_stream *stream, void *data, size_t size, siz
 
 void iq_stream_stop(struct iq_stream *stream, uint64_t code)
 {
+    assert(code < IQ_CODE_END);
     if (!can_receive(stream) || stream->receive_over || iq_stream_at_end(stream)) {
         return;
     }
@@ -263,6 +264,7 @@ void iq_stream_finish(struct iq_stream *stream)
 
 void iq_stream_reset(struct iq_stream *stream, uint64_t code)
 {
+    assert(code < IQ_CODE_END);
     if (!can_send(stream) || stream->send_over || stream->closed) {
         return;
     }
