@@ -95,88 +95,121 @@ static void send_all_wishes(struct iq_conn *conn)
 
 #define PIECES_MAX 8
 
-/* Writes one packet, or a part of one, from the first stream in `sending`. */
-static ngtcp2_ssize write_packet(struct iq_conn *conn, ngtcp2_path_storage *path,
-                                 ngtcp2_pkt_info *info, uint8_t *dest, size_t size,
-                                 struct iq_list *blocked)
-{
-    struct iq_streams *streams = &conn->streams;
-    struct iq_stream *stream = NULL;
-    struct iq_bytes pieces[PIECES_MAX];
-    ngtcp2_vec vec[PIECES_MAX];
-    size_t count = 0, len = 0, i;
-    uint32_t flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
-    ngtcp2_ssize taken = -1, written;
+/* What a stream has for the next packet. */
+struct offer {
+    struct iq_stream *stream; /* NULL: no stream has anything */
+    ngtcp2_vec pieces[PIECES_MAX];
+    size_t count;
+    size_t len;
+    uint32_t flags;
+};
 
-    if (!iq_list_is_empty(&streams->sending)) {
-        stream = IQ_CONTAINER_OF(streams->sending.next, struct iq_stream, in_sending);
-        count = iq_buffer_gather(&stream->unacked, stream->sent, pieces, PIECES_MAX);
-        flags = NGTCP2_WRITE_STREAM_FLAG_MORE;
+/* From the first stream in `sending`. */
+static struct offer next_offer(const struct iq_conn *conn)
+{
+    const struct iq_streams *streams = &conn->streams;
+    struct offer offer = {.flags = NGTCP2_WRITE_STREAM_FLAG_NONE};
+    struct iq_bytes pieces[PIECES_MAX];
+    struct iq_stream *stream;
+    size_t i;
+
+    if (iq_list_is_empty(&streams->sending)) {
+        return offer;
     }
-    for (i = 0; i < count; i++) {
-        vec[i] = (ngtcp2_vec){.base = (uint8_t *)pieces[i].data, .len = pieces[i].len};
-        len += pieces[i].len;
+    stream = IQ_CONTAINER_OF(streams->sending.next, struct iq_stream, in_sending);
+    offer.stream = stream;
+    offer.count = iq_buffer_gather(&stream->unacked, stream->sent, pieces, PIECES_MAX);
+    offer.flags = NGTCP2_WRITE_STREAM_FLAG_MORE; /* other streams may fill the packet up */
+    for (i = 0; i < offer.count; i++) {
+        offer.pieces[i] = (ngtcp2_vec){.base = (uint8_t *)pieces[i].data, .len = pieces[i].len};
+        offer.len += pieces[i].len;
     }
-    if (stream != NULL && stream->finished && stream->sent + len == stream->unacked.len) {
-        flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+    if (stream->finished && stream->sent + offer.len == stream->unacked.len) {
+        offer.flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
     }
-    written = ngtcp2_conn_writev_stream(conn->quic, &path->path, info, dest, size, &taken, flags,
-                                        stream == NULL ? -1 : stream->id, vec, count,
-                                        conn->env->agenda.now_ns);
-    if (stream == NULL) {
-        return written;
+    return offer;
+}
+
+/* ngtcp2 has put `taken` bytes of the offer, perhaps none, and with them its end, into a packet. */
+static void note_taken(struct iq_conn *conn, const struct offer *offer, size_t taken)
+{
+    struct iq_stream *stream = offer->stream;
+
+    stream->sent += taken;
+    stream->finish_sent = (offer->flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0 && taken == offer->len;
+    if (iq_stream_has_unsent(stream)) {
+        iq_list_append(&conn->streams.sending, &stream->in_sending); /* the others' turn */
+    } else {
+        iq_list_remove(&stream->in_sending);
     }
-    if (taken >= 0) {
-        stream->sent += (size_t)taken;
-        stream->finish_sent = (flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0 && (size_t)taken == len;
-        if (iq_stream_has_unsent(stream)) {
-            iq_list_append(&streams->sending, &stream->in_sending); /* the others' turn */
-        } else {
-            iq_list_remove(&stream->in_sending);
+}
+
+/* What the packets of one round are written to. */
+struct writer {
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
+    size_t packet_max;
+    struct iq_list blocked; /* streams that wait for the peer to allow more */
+};
+
+/* Writes one packet to `dest`.  Returns its length, 0 if there is nothing to send now, or an error
+ * of ngtcp2. */
+static ngtcp2_ssize write_packet(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
+{
+    for (;;) {
+        const struct offer offer = next_offer(conn);
+        const int64_t id = offer.stream == NULL ? -1 : offer.stream->id;
+        ngtcp2_ssize taken = -1;
+        const ngtcp2_ssize n = ngtcp2_conn_writev_stream(
+            conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &taken,
+            offer.flags, id, offer.pieces, offer.count, conn->env->agenda.now_ns);
+
+        if (offer.stream == NULL) {
+            return n;
+        }
+        if (taken >= 0) {
+            note_taken(conn, &offer, (size_t)taken);
+        }
+        switch (n) {
+        case NGTCP2_ERR_WRITE_MORE:
+            break;
+        case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+            iq_list_append(&writer->blocked, &offer.stream->in_sending);
+            break;
+        case NGTCP2_ERR_STREAM_SHUT_WR:
+            iq_stream_note_stopped(offer.stream, 0); /* unless we know it */
+            iq_list_remove(&offer.stream->in_sending);
+            break;
+        case NGTCP2_ERR_STREAM_NOT_FOUND:
+            iq_list_remove(&offer.stream->in_sending);
+            break;
+        default:
+            return n;
         }
     }
-    if (written == NGTCP2_ERR_STREAM_DATA_BLOCKED) {
-        iq_list_append(blocked, &stream->in_sending);
-        return NGTCP2_ERR_WRITE_MORE;
-    }
-    if (written == NGTCP2_ERR_STREAM_SHUT_WR) {
-        iq_stream_note_stopped(stream, 0); /* unless we know */
-    }
-    if (written == NGTCP2_ERR_STREAM_SHUT_WR || written == NGTCP2_ERR_STREAM_NOT_FOUND) {
-        iq_list_remove(&stream->in_sending);
-        return NGTCP2_ERR_WRITE_MORE;
-    }
-    return written;
 }
 
 /* Writes packets until there is nothing to send, congestion control or pacing says so, or the wire
  * is full.  Returns 0 or an error of ngtcp2. */
-static int write_burst(struct iq_conn *conn, struct burst *burst, struct iq_list *blocked)
+static int write_packets(struct iq_conn *conn, struct writer *writer, struct burst *burst)
 {
     struct iq_conn_env *env = conn->env;
-    const size_t packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic);
     const size_t quantum = ngtcp2_conn_get_send_quantum(conn->quic);
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info;
     size_t sent = 0;
 
-    ngtcp2_path_storage_zero(&path);
     while (!env->wire_is_full && sent < quantum) {
         uint8_t *dest = env->packets + burst->out.len;
-        ngtcp2_ssize n;
-        struct iq_datagrams packet;
+        const ngtcp2_ssize n = write_packet(conn, writer, dest);
+        struct iq_datagrams packet = {.data = dest, .len = (size_t)n};
 
-        do {
-            n = write_packet(conn, &path, &info, dest, packet_max, blocked);
-        } while (n == NGTCP2_ERR_WRITE_MORE);
         if (n <= 0) {
             return (int)n;
         }
-        packet = (struct iq_datagrams){.data = dest, .len = (size_t)n, .ecn = info.ecn};
-        iq_quic_path_to(&packet.path, &path.path);
+        packet.ecn = writer->info.ecn;
+        iq_quic_path_to(&packet.path, &writer->path.path);
         add_packet(burst, &packet);
-        sent += (size_t)n;
-        if (burst->out.len + packet_max > sizeof(env->packets) ||
+        sent += packet.len;
+        if (burst->out.len + writer->packet_max > sizeof(env->packets) ||
             burst->out.len >= IQ_SEGMENTS_MAX * burst->out.segment_len) {
             send_burst(burst);
         }
@@ -187,14 +220,15 @@ static int write_burst(struct iq_conn *conn, struct burst *burst, struct iq_list
 static void send_packets(struct iq_conn *conn)
 {
     struct burst burst = {.env = conn->env};
-    struct iq_list blocked;
+    struct writer writer = {.packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic)};
     int rc;
 
-    iq_list_init(&blocked);
+    ngtcp2_path_storage_zero(&writer.path);
+    iq_list_init(&writer.blocked);
     send_all_wishes(conn);
-    rc = write_burst(conn, &burst, &blocked);
+    rc = write_packets(conn, &writer, &burst);
     send_burst(&burst);
-    iq_list_move_all(&conn->streams.sending, &blocked); /* until the peer allows more */
+    iq_list_move_all(&conn->streams.sending, &writer.blocked);
     if (rc != 0) {
         iq_conn_fail(conn, rc);
         return;
