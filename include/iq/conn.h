@@ -76,8 +76,8 @@ IQ_MUST_CHECK int iq_conn_open_bi(struct iq_stream **stream, struct iq_conn *con
 IQ_MUST_CHECK int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn);
 
 /*
- * Closes the connection, and tells the peer `code` (below IQ_CODE_END) and `reason` (NULL: none; at most
- * IQ_REASON_MAX bytes are sent).  Bytes that the peer has not acknowledged are lost: read its
+ * Closes the connection, and tells the peer `code` (below IQ_CODE_END) and `reason` (NULL: none; at
+ * most IQ_REASON_MAX bytes are sent).  Bytes that the peer has not acknowledged are lost: read its
  * answer before you close.  on_closed follows.  Only the first close counts.
  */
 void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason);

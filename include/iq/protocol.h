@@ -42,8 +42,8 @@ struct iq_protocol_handler {
     void (*on_stream_reset)(struct iq_stream *stream, uint64_t code);
 
     /* The peer wants to hear no more on this stream.  What is written from now on is swallowed, so
-     * that a handler which ignores this still comes to its end.  With an ngtcp2 before 1.24 the code
-     * is 0.  RFC 9000, section 19.5. */
+     * that a handler which ignores this still comes to its end.  With an ngtcp2 before 1.24 the
+     * code is 0.  RFC 9000, section 19.5. */
     void (*on_stream_stopped)(struct iq_stream *stream, uint64_t code);
 
     /* The peer allows more streams, after iq_conn_open_bi() or _uni() failed for want of them. */
