@@ -106,12 +106,8 @@ static void wake_at(struct iq_wire *wire, uint64_t deadline_ns)
     if (deadline_ns == IQ_NEVER) {
         return;
     }
-    /* libev counts from the time at which the loop woke up. */
-    ev_timer_set(&udp->timer,
-                 deadline_ns <= now
-                     ? 0.0
-                     : (double)(deadline_ns - now) / 1e9 + (ev_time() - ev_now(udp->loop)),
-                 0.0);
+    ev_now_update(udp->loop); /* libev counts from its own idea of now */
+    ev_timer_set(&udp->timer, deadline_ns <= now ? 0.0 : (double)(deadline_ns - now) / 1e9, 0.0);
     ev_timer_start(udp->loop, &udp->timer);
 }
 

@@ -330,7 +330,7 @@ int iq_udp_socket_path(const struct iq_udp_socket *udp, struct iq_path *path,
     bool found;
     int fd;
 
-    if (local.ip_version != remote->ip_version) {
+    if (local.ip_version != remote->ip_version || remote->port == 0 || is_zero(remote)) {
         return IQ_ERR_UNREACHABLE;
     }
     fd = open_socket(remote);
