@@ -66,7 +66,7 @@ IQ_MUST_CHECK int iq_endpoint_connect(struct iq_endpoint *endpoint, const struct
                                       void *data);
 
 struct iq_connect_options {
-    uint32_t timeout_ms; /* 0: the endpoint's connect_timeout_ms */
+    uint32_t timeout_ms; /* 0: the endpoint's connect_timeout_ms.  At most the idle time-out. */
 };
 
 /* The same with options, and the connection in `conn`: for on_closed only, until on_connect. */

@@ -5,51 +5,75 @@
 
 #include "conn_state.h"
 
-/* One of the ids by which a connection is known. */
-struct iq_conn_cid {
+/* Bytes by which a connection is known in one of the endpoint's maps. */
+struct iq_conn_name {
     struct iq_cid_entry entry;
-    struct iq_conn_cid *next;
+    struct iq_conn_name *next;
 };
 
-int iq_conn_add_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
+static int add_name(struct iq_conn *conn, struct iq_conn_name **names, struct iq_cid_map *map,
+                    const uint8_t *bytes, size_t len)
 {
-    struct iq_conn_cid *new = calloc(1, sizeof(*new));
+    struct iq_conn_name *new = calloc(1, sizeof(*new));
 
     if (new == NULL) {
         return IQ_ERR_NOMEM;
     }
-    assert(cid->datalen <= IQ_CID_MAX);
-    new->entry.cid.len = (uint8_t)cid->datalen;
-    memcpy(new->entry.cid.bytes, cid->data, cid->datalen);
+    assert(len <= IQ_CID_MAX);
+    new->entry.cid.len = (uint8_t)len;
+    memcpy(new->entry.cid.bytes, bytes, len);
     new->entry.owner = conn;
-    new->next = conn->cids;
-    conn->cids = new;
-    iq_cid_map_add(&conn->env->cids, &new->entry);
+    new->next = *names;
+    *names = new;
+    iq_cid_map_add(map, &new->entry);
     return 0;
 }
 
-/* Frees the id that `place` points to. */
-static void free_cid(struct iq_conn *conn, struct iq_conn_cid **place)
+/* Frees the name that `place` points to. */
+static void free_name(struct iq_conn_name **place, struct iq_cid_map *map)
 {
-    struct iq_conn_cid *cid = *place;
+    struct iq_conn_name *name = *place;
 
-    *place = cid->next;
-    iq_cid_map_remove(&conn->env->cids, &cid->entry);
-    free(cid);
+    *place = name->next;
+    iq_cid_map_remove(map, &name->entry);
+    free(name);
+}
+
+static void remove_name(struct iq_conn_name **names, struct iq_cid_map *map, const uint8_t *bytes,
+                        size_t len)
+{
+    struct iq_conn_name **place;
+
+    for (place = names; *place != NULL; place = &(*place)->next) {
+        const struct iq_cid *own = &(*place)->entry.cid;
+
+        if (own->len == len && memcmp(own->bytes, bytes, len) == 0) {
+            free_name(place, map);
+            return;
+        }
+    }
+}
+
+int iq_conn_add_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
+{
+    return add_name(conn, &conn->cids, &conn->env->cids, cid->data, cid->datalen);
 }
 
 void iq_conn_remove_cid(struct iq_conn *conn, const ngtcp2_cid *cid)
 {
-    struct iq_conn_cid **place;
+    remove_name(&conn->cids, &conn->env->cids, cid->data, cid->datalen);
+}
 
-    for (place = &conn->cids; *place != NULL; place = &(*place)->next) {
-        const struct iq_cid *own = &(*place)->entry.cid;
+int iq_conn_add_reset_token(struct iq_conn *conn, const uint8_t *token)
+{
+    return add_name(conn, &conn->reset_tokens, &conn->env->reset_tokens, token,
+                    NGTCP2_STATELESS_RESET_TOKENLEN);
+}
 
-        if (own->len == cid->datalen && memcmp(own->bytes, cid->data, cid->datalen) == 0) {
-            free_cid(conn, place);
-            return;
-        }
-    }
+void iq_conn_remove_reset_token(struct iq_conn *conn, const uint8_t *token)
+{
+    remove_name(&conn->reset_tokens, &conn->env->reset_tokens, token,
+                NGTCP2_STATELESS_RESET_TOKENLEN);
 }
 
 /* A connection that neither TLS nor QUIC knows of yet. */
@@ -153,7 +177,10 @@ void iq_conn_free(struct iq_conn *conn)
     iq_tls_session_free(conn->tls); /* before ngtcp2, which it calls */
     ngtcp2_conn_del(conn->quic);
     while (conn->cids != NULL) {
-        free_cid(conn, &conn->cids);
+        free_name(&conn->cids, &conn->env->cids);
+    }
+    while (conn->reset_tokens != NULL) {
+        free_name(&conn->reset_tokens, &conn->env->reset_tokens);
     }
     iq_heap_set(&conn->env->timers, &conn->timer, IQ_NEVER);
     iq_list_remove(&conn->on_agenda);

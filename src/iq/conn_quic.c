@@ -69,6 +69,20 @@ static int remove_cid(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user_data)
     return 0;
 }
 
+/* The peer's ids come and go, and with them the tokens that tell us that it has forgotten us. */
+static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type type, uint64_t seq,
+                         const ngtcp2_cid *cid, const uint8_t *token, void *user_data)
+{
+    if (token == NULL) {
+        return 0;
+    }
+    if (type == NGTCP2_CONNECTION_ID_STATUS_TYPE_DEACTIVATE) {
+        iq_conn_remove_reset_token(user_data, token);
+        return 0;
+    }
+    return iq_conn_add_reset_token(user_data, token) == 0 ? 0 : NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
 /* The handshake */
 
 static int note_handshake(ngtcp2_conn *quic, void *user_data)
@@ -213,6 +227,7 @@ static const ngtcp2_callbacks callbacks = {
     .get_path_challenge_data = fill_path_challenge,
     .get_new_connection_id = new_cid,
     .remove_connection_id = remove_cid,
+    .dcid_status = note_peer_cid,
     .handshake_completed = note_handshake,
     .recv_version_negotiation = note_version_negotiation,
     .recv_stateless_reset = note_stateless_reset,

@@ -29,6 +29,7 @@ struct iq_conn_env {
     struct iq_wire *wire;
     struct iq_agenda agenda;
     struct iq_cid_map cids;
+    struct iq_cid_map reset_tokens; /* of the peers, by which their stateless resets are known */
     struct iq_heap timers;
     struct iq_list conns; /* all of them, by their `in_all` */
     size_t conn_count;
@@ -48,7 +49,7 @@ enum iq_conn_state {
     IQ_CONN_GONE,      /* nothing is left to do */
 };
 
-struct iq_conn_cid;
+struct iq_conn_name;
 
 struct iq_conn {
     struct iq_conn_env *env;
@@ -63,7 +64,8 @@ struct iq_conn {
     struct iq_streams streams;
     struct iq_list in_all;
     struct iq_list on_agenda;
-    struct iq_conn_cid *cids; /* by which it is known in env->cids */
+    struct iq_conn_name *cids;         /* by which it is known in env->cids */
+    struct iq_conn_name *reset_tokens; /* and in env->reset_tokens */
     struct iq_heap_entry timer;
     bool dials;
     bool shutdown_told;
@@ -109,9 +111,12 @@ IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_route *routes);
 void iq_conn_free(struct iq_conn *conn);
 
-/* Adds an id by which the connection is found. */
+/* The ids by which the connection is found, and the tokens by which a stateless reset is known to
+ * be meant for it. */
 IQ_MUST_CHECK int iq_conn_add_cid(struct iq_conn *conn, const ngtcp2_cid *cid);
 void iq_conn_remove_cid(struct iq_conn *conn, const ngtcp2_cid *cid);
+IQ_MUST_CHECK int iq_conn_add_reset_token(struct iq_conn *conn, const uint8_t *token);
+void iq_conn_remove_reset_token(struct iq_conn *conn, const uint8_t *token);
 
 /* Ends the connection, and keeps why.  Only the first end counts.  `next` is CLOSING if the peer is
  * to be told conn->error, DRAINING, or GONE. */

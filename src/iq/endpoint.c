@@ -82,6 +82,9 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
     iq_random_fill(self->token_secret, sizeof(self->token_secret));
     rc = iq_cid_map_init(&self->env.cids);
     if (rc == 0) {
+        rc = iq_cid_map_init(&self->env.reset_tokens);
+    }
+    if (rc == 0) {
         rc = start_tls(self, self->env.config.secret_key);
     }
     if (rc != 0) {
@@ -103,6 +106,7 @@ void iq_endpoint_free(struct iq_endpoint *endpoint)
     }
     iq_tls_free(endpoint->env.tls);
     iq_cid_map_release(&endpoint->env.cids);
+    iq_cid_map_release(&endpoint->env.reset_tokens);
     iq_heap_release(&endpoint->env.timers);
     iq_wipe(endpoint->token_secret, sizeof(endpoint->token_secret));
     iq_wipe(endpoint->env.reset_secret, sizeof(endpoint->env.reset_secret));
@@ -211,17 +215,33 @@ int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), v
 
 /* What the world calls */
 
-static void receive_datagram(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram)
+/* The connection for which a datagram is meant.  A stateless reset is known by its last bytes, the
+ * rest of it is random.  RFC 9000, section 10.3.1. */
+static struct iq_conn *find_conn(const struct iq_endpoint *endpoint,
+                                 const struct iq_datagrams *datagram)
 {
+    const size_t token_len = NGTCP2_STATELESS_RESET_TOKENLEN;
     ngtcp2_version_cid header;
     struct iq_conn *conn = NULL;
+
+    if (ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN) == 0) {
+        conn = iq_cid_map_find(&endpoint->env.cids, header.dcid, header.dcidlen);
+    }
+    if (conn == NULL && datagram->len > token_len) {
+        conn = iq_cid_map_find(&endpoint->env.reset_tokens,
+                               datagram->data + datagram->len - token_len, token_len);
+    }
+    return conn;
+}
+
+static void receive_datagram(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram)
+{
+    struct iq_conn *conn;
 
     if (datagram->len == 0) { /* ngtcp2 asserts that there is something */
         return;
     }
-    if (ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN) == 0) {
-        conn = iq_cid_map_find(&endpoint->env.cids, header.dcid, header.dcidlen);
-    }
+    conn = find_conn(endpoint, datagram);
     if (conn == NULL) {
         iq_endpoint_receive_stray(endpoint, datagram);
         return;

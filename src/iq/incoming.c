@@ -12,10 +12,12 @@
 #include "iq/incoming.h"
 #include "random.h"
 
+#define SHORT_HEADER_MASK 0x80 /* zero in a short header.  RFC 8999, section 5 */
+
 #define RETRY_TIMEOUT_NS (10 * NGTCP2_SECONDS)
 
-/* RFC 9000, section 10.3: the answer to a stateless reset could be one, so each is shorter than
- * what it answers; one that looks like any other packet is of 43 bytes. */
+/* RFC 9000, section 10.3.3: what a stateless reset answers could be one, so that each is shorter
+ * than that, and two endpoints that have forgotten each other fall silent. */
 #define RESET_LEN_MAX 43
 #define RESET_LEN_MIN (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN)
 
@@ -84,7 +86,7 @@ static void reset(struct iq_endpoint *endpoint, const struct iq_datagrams *datag
     const size_t len = datagram->len > RESET_LEN_MAX ? RESET_LEN_MAX : datagram->len - 1;
     ngtcp2_cid cid;
 
-    if (datagram->len < RESET_LEN_MAX || !may_reset(endpoint)) {
+    if (datagram->len <= RESET_LEN_MIN || !may_reset(endpoint)) {
         return;
     }
     ngtcp2_cid_init(&cid, header->dcid, header->dcidlen);
@@ -180,12 +182,13 @@ void iq_endpoint_receive_stray(struct iq_endpoint *endpoint, const struct iq_dat
 {
     ngtcp2_version_cid header;
     ngtcp2_pkt_hd initial;
+    const bool is_short = (datagram->data[0] & SHORT_HEADER_MASK) == 0;
     const int rc =
         ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN);
 
     if (rc == NGTCP2_ERR_VERSION_NEGOTIATION) {
         negotiate_version(endpoint, datagram, &header);
-    } else if (rc == 0 && header.version == 0) {
+    } else if (rc == 0 && is_short) {
         reset(endpoint, datagram, &header);
     } else if (rc == 0 && ngtcp2_accept(&initial, datagram->data, datagram->len) == 0) {
         show(endpoint, datagram, &initial);
