@@ -249,8 +249,13 @@ static int open_stream(struct iq_stream **stream, struct iq_conn *conn,
     rc = open(conn->quic, &self->id, self);
     if (rc != 0) {
         iq_stream_free(self);
-        conn->short_of_streams = rc == NGTCP2_ERR_STREAM_ID_BLOCKED;
-        return conn->short_of_streams ? IQ_ERR_STREAM_LIMIT : IQ_ERR_NOMEM;
+    }
+    if (rc == NGTCP2_ERR_STREAM_ID_BLOCKED) {
+        conn->short_of_streams = true;
+        return IQ_ERR_STREAM_LIMIT;
+    }
+    if (rc != 0) {
+        return IQ_ERR_NOMEM;
     }
     self->shown = true;
     *stream = self;

@@ -260,6 +260,9 @@ static void send_close(struct iq_conn *conn)
         /* The end of the handshake may still be unsent, and without it the peer cannot read a close
          * that has the application's code. */
         send_packets(conn);
+        if (env->wire_is_full) {
+            return; /* the close has to wait as well */
+        }
     }
     ngtcp2_path_storage_zero(&path);
     conn->gone_at_ns = env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
