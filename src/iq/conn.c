@@ -159,10 +159,14 @@ fail:
     return rc;
 }
 
-static void free_streams(struct iq_conn *conn)
+void iq_conn_let_go(struct iq_conn *conn)
 {
     struct iq_list *node;
 
+    iq_tls_session_free(conn->tls); /* before ngtcp2, which it calls */
+    conn->tls = NULL;
+    ngtcp2_conn_del(conn->quic); /* before the streams, whose bytes it may hold */
+    conn->quic = NULL;
     while ((node = iq_list_pop(&conn->streams.all)) != NULL) {
         iq_stream_free(IQ_CONTAINER_OF(node, struct iq_stream, in_all));
     }
@@ -173,9 +177,7 @@ void iq_conn_free(struct iq_conn *conn)
     if (conn == NULL) {
         return;
     }
-    free_streams(conn);
-    iq_tls_session_free(conn->tls); /* before ngtcp2, which it calls */
-    ngtcp2_conn_del(conn->quic);
+    iq_conn_let_go(conn);
     while (conn->cids != NULL) {
         free_name(&conn->cids, &conn->env->cids);
     }

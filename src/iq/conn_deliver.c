@@ -54,12 +54,11 @@ static void tell_ready(struct iq_conn *conn, struct iq_stream *stream)
     }
 }
 
-static void tell_stream_closed(struct iq_conn *conn, struct iq_stream *stream)
+static void tell_stream_closed(const struct iq_conn *conn, struct iq_stream *stream)
 {
     if (stream->shown && conn->handler != NULL && conn->handler->on_stream_closed != NULL) {
         conn->handler->on_stream_closed(stream);
     }
-    iq_stream_free(stream);
 }
 
 static void tell_stream(struct iq_conn *conn, struct iq_stream *stream)
@@ -76,6 +75,7 @@ static void tell_stream(struct iq_conn *conn, struct iq_stream *stream)
     }
     if (iq_stream_is_done(stream) && wants_news(conn)) {
         tell_stream_closed(conn, stream);
+        iq_stream_free(stream);
     }
 }
 
@@ -95,6 +95,7 @@ static void tell_streams(struct iq_conn *conn)
     iq_list_remove(&batch);
 }
 
+/* The streams themselves live on with ngtcp2, which may send from their buffers once more. */
 static void tell_closed(struct iq_conn *conn)
 {
     struct iq_list *node;
@@ -103,7 +104,7 @@ static void tell_closed(struct iq_conn *conn)
     if (conn->news_open && !conn->dials) {
         conn->handler = NULL; /* it has never heard of this connection */
     }
-    while ((node = iq_list_pop(&conn->streams.all)) != NULL) {
+    for (node = conn->streams.all.next; node != &conn->streams.all; node = node->next) {
         tell_stream_closed(conn, IQ_CONTAINER_OF(node, struct iq_stream, in_all));
     }
     if (conn->handler != NULL && conn->handler->on_closed != NULL) {

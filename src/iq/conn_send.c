@@ -281,15 +281,6 @@ static void send_close(struct iq_conn *conn)
     }
 }
 
-/* A connection that has ended needs neither QUIC nor TLS any more. */
-static void let_go(struct iq_conn *conn)
-{
-    iq_tls_session_free(conn->tls);
-    conn->tls = NULL;
-    ngtcp2_conn_del(conn->quic);
-    conn->quic = NULL;
-}
-
 /* When the connection must be looked at again. */
 static uint64_t next_deadline(const struct iq_conn *conn)
 {
@@ -320,7 +311,7 @@ void iq_conn_send(struct iq_conn *conn)
         iq_agenda_add(&env->agenda, &conn->on_agenda); /* for the time when it is not */
     }
     if (conn->state > IQ_CONN_CLOSING && conn->quic != NULL) {
-        let_go(conn);
+        iq_conn_let_go(conn);
     }
     iq_heap_set(&env->timers, &conn->timer, next_deadline(conn));
 }

@@ -111,6 +111,9 @@ IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_route *routes);
 void iq_conn_free(struct iq_conn *conn);
 
+/* Frees what a connection that has ended does not need: QUIC, TLS, and its streams. */
+void iq_conn_let_go(struct iq_conn *conn);
+
 /* The ids by which the connection is found, and the tokens by which a stateless reset is known to
  * be meant for it. */
 IQ_MUST_CHECK int iq_conn_add_cid(struct iq_conn *conn, const ngtcp2_cid *cid);
