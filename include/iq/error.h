@@ -28,7 +28,8 @@
     X(IQ_ERR_UNREACHABLE, -14, "no route to that address")                                         \
     X(IQ_ERR_SYSTEM, -15, "the operating system refused")                                          \
     X(IQ_ERR_CRYPTO, -16, "the cryptographic library failed")                                      \
-    X(IQ_ERR_VALIDATED, -17, "the remote address is validated already")
+    X(IQ_ERR_VALIDATED, -17, "the remote address is validated already")                            \
+    X(IQ_ERR_INVALID_TICKET, -18, "not a ticket")
 
 enum iq_error {
 #define X(name, value, text) name = (value),

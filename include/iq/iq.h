@@ -30,5 +30,6 @@
 #include "iq/protocol.h"
 #include "iq/router.h"
 #include "iq/stream.h"
+#include "iq/ticket.h"
 
 #endif

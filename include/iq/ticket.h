@@ -51,8 +51,8 @@ IQ_MUST_CHECK int iq_ticket_parse(struct iq_ticket **ticket, const char *text,
 /*
  * A ticket for `addr`.  A ticket has no room for scopes: a link-local IPv6 address loses its own.
  *
- * IQ_ERR_INVALID_KEY if iq_id_is_valid() refuses the id; IQ_ERR_INVALID_ADDR if one of the addresses
- * is none; IQ_ERR_NOMEM.
+ * IQ_ERR_INVALID_KEY if iq_id_is_valid() refuses the id; IQ_ERR_INVALID_ADDR if one of the
+ * addresses is none; IQ_ERR_NOMEM.
  */
 IQ_MUST_CHECK int iq_ticket_new(struct iq_ticket **ticket, const struct iq_addr *addr);
 

@@ -114,7 +114,6 @@ int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env, const struct iq
     if (self == NULL) {
         return rc;
     }
-    self->remote_id = *id;
     self->alpn = strdup(alpn);
     if (self->alpn == NULL) {
         goto fail;
@@ -220,7 +219,10 @@ void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_
 
 /* The public functions */
 
-const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn) { return &conn->remote_id; }
+const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn)
+{
+    return conn->id_is_proven ? &conn->remote_id : NULL;
+}
 
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
 {

@@ -59,7 +59,7 @@ struct iq_conn {
     const struct iq_protocol_handler *handler; /* NULL until the protocol is known */
     void *data;
     char *alpn;
-    struct iq_id remote_id; /* proven, once the state is OPEN */
+    struct iq_id remote_id;
     struct iq_socket_addr remote_addr;
     struct iq_streams streams;
     struct iq_list in_all;
@@ -68,6 +68,7 @@ struct iq_conn {
     struct iq_conn_name *reset_tokens; /* and in env->reset_tokens */
     struct iq_heap_entry timer;
     bool dials;
+    bool id_is_proven;
     bool shutdown_told;
     bool closed_told;
 

@@ -29,30 +29,22 @@ struct iq_ticket {
     struct iq_transport_addr entries[];
 };
 
-/* A ticket with room for `entry_count` entries, which are not there yet; NULL without memory. */
-static struct iq_ticket *new_ticket(const struct iq_id *id, size_t entry_count)
+/* A ticket whose entries are still to be filled in; NULL without memory. */
+static struct iq_ticket *new_ticket(const struct iq_id *id, size_t entry_count,
+                                    enum iq_custom_form form)
 {
     struct iq_ticket *ticket;
 
     ticket = malloc(sizeof(*ticket) + entry_count * sizeof(ticket->entries[0]));
     if (ticket != NULL) {
-        *ticket = (struct iq_ticket){.addr = {.id = *id}};
+        *ticket = (struct iq_ticket){
+            .addr = {.id = *id},
+            .form = form,
+            .entry_count = entry_count,
+        };
     }
     return ticket;
 }
-
-void iq_ticket_free(struct iq_ticket *ticket)
-{
-    if (ticket == NULL) {
-        return;
-    }
-    free(ticket->data);
-    free(ticket->urls);
-    free(ticket->str);
-    free(ticket);
-}
-
-/* --- from bytes to entries ---------------------------------------------------------------------- */
 
 /* Reads what comes before the number of entries. */
 static void read_id(struct iq_id *id, struct iq_postcard_reader *reader)
@@ -75,38 +67,48 @@ static size_t read_count(struct iq_postcard_reader *reader)
     return iq_postcard_read_count(reader, IQ_TRANSPORT_ADDR_MIN_LEN);
 }
 
-/* Reads entries until there are `count` of them, or something is wrong. */
+/* Reads `count` entries, or fewer if something is wrong. */
 static void read_entries(struct iq_transport_addr *entries, size_t count,
                          struct iq_postcard_reader *reader, enum iq_custom_form form)
 {
     for (size_t i = 0; i < count && reader->mistake == NULL; i++) {
-        struct iq_transport_addr entry = iq_transport_addr_read(reader, form);
-
-        if (entries != NULL) {
-            entries[i] = entry;
-        }
+        entries[i] = iq_transport_addr_read(reader, form);
     }
 }
 
+/* How far the entries can be read in a form, and what stops that. */
+static struct iq_postcard_reader try_form(struct iq_postcard_reader reader, size_t count,
+                                          enum iq_custom_form form)
+{
+    for (size_t i = 0; i < count && reader.mistake == NULL; i++) {
+        iq_transport_addr_read(&reader, form);
+    }
+    return reader;
+}
+
+/* 0: not, 1: with bytes behind the end, 2: whole. */
+static int how_well_read(const struct iq_postcard_reader *reader)
+{
+    return reader->mistake != NULL ? 0 : 1 + (reader->pos == reader->len);
+}
+
 /*
- * The form in which the entries can be read or, if both or none will do, in which more of them can.
- * To be readable is not enough: bytes behind the end are ignored, and to one who expects the new
- * form an address in the old one is often a short address and many such bytes.
+ * The form of the custom addresses: the new one if the entries can be read so.  But bytes behind
+ * the end are ignored, and to one who expects the new form an address in the old one is often a
+ * short address and many such bytes, so the old form is preferred if only that leaves none.  If
+ * neither will do, the mistake that counts is the one further on.
  */
 static enum iq_custom_form choose_form(struct iq_postcard_reader reader)
 {
     size_t count = read_count(&reader);
-    struct iq_postcard_reader as_new = reader, as_old = reader;
-    bool new_is_wrong, old_is_wrong;
+    struct iq_postcard_reader as_new = try_form(reader, count, IQ_CUSTOM_NEW);
+    struct iq_postcard_reader as_old = try_form(reader, count, IQ_CUSTOM_OLD);
+    int new_rank = how_well_read(&as_new), old_rank = how_well_read(&as_old);
 
-    read_entries(NULL, count, &as_new, IQ_CUSTOM_NEW);
-    read_entries(NULL, count, &as_old, IQ_CUSTOM_OLD);
-    new_is_wrong = as_new.mistake != NULL;
-    old_is_wrong = as_old.mistake != NULL;
-    if (new_is_wrong != old_is_wrong) {
-        return new_is_wrong ? IQ_CUSTOM_OLD : IQ_CUSTOM_NEW;
+    if (new_rank == 0 && old_rank == 0) {
+        return as_old.pos > as_new.pos ? IQ_CUSTOM_OLD : IQ_CUSTOM_NEW;
     }
-    return as_old.pos > as_new.pos ? IQ_CUSTOM_OLD : IQ_CUSTOM_NEW;
+    return old_rank > new_rank ? IQ_CUSTOM_OLD : IQ_CUSTOM_NEW;
 }
 
 static enum iq_custom_form form_of(const uint8_t *data, size_t len)
@@ -117,8 +119,6 @@ static enum iq_custom_form form_of(const uint8_t *data, size_t len)
     read_id(&id, &reader);
     return choose_form(reader);
 }
-
-/* --- from entries to text ----------------------------------------------------------------------- */
 
 /* Brings the set into order, each entry once. */
 static void sort_entries(struct iq_ticket *ticket)
@@ -187,9 +187,6 @@ done:
     return rc;
 }
 
-@@PARSE@@
-/* --- between text and bytes --------------------------------------------------------------------- */
-
 static int refuse(struct iq_ticket_mistake *mistake, size_t where, const char *what)
 {
     if (mistake != NULL) {
@@ -239,3 +236,167 @@ static int decode(uint8_t *data, const char *text, struct iq_ticket_mistake *mis
                   "no ticket ends with this character: it is wrong, or others are missing");
 }
 
+/* Gives the relays' URLs an end, as strings have it.  `data_len` is how many bytes were read. */
+static int make_urls(struct iq_ticket *ticket, size_t data_len)
+{
+    char *url = malloc(data_len); /* there each has two bytes more too, its tag and its length */
+
+    if (url == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    ticket->urls = url;
+    for (size_t i = 0; i < ticket->relay_count; i++) {
+        struct iq_bytes *bytes = &ticket->entries[i].bytes;
+
+        memcpy(url, bytes->data, bytes->len);
+        url[bytes->len] = '\0';
+        bytes->data = (const uint8_t *)url;
+        url += bytes->len + 1;
+    }
+    return 0;
+}
+
+/* Makes the ticket that a reader is in front of; custom addresses stay the reader's.  With
+ * IQ_ERR_INVALID_TICKET the reader has the mistake. */
+static int read_ticket(struct iq_ticket **ticket, struct iq_postcard_reader *reader)
+{
+    struct iq_ticket *made;
+    struct iq_id id = {{0}};
+    enum iq_custom_form form;
+    int rc;
+
+    read_id(&id, reader);
+    if (reader->mistake == NULL && !iq_id_is_valid(&id)) {
+        iq_postcard_refuse(reader, reader->pos - sizeof(id.key), "the id is not a valid key");
+    }
+    form = choose_form(*reader);
+    made = new_ticket(&id, read_count(reader), form);
+    if (made == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    read_entries(made->entries, made->entry_count, reader, form);
+    rc = reader->mistake == NULL ? finish_ticket(made) : IQ_ERR_INVALID_TICKET;
+    if (rc == 0) {
+        rc = make_urls(made, reader->len);
+    }
+    if (rc == IQ_ERR_INVALID_TICKET) { /* the first mistake counts */
+        iq_postcard_refuse(reader, 0, "its custom addresses can be read in two ways");
+    }
+    if (rc != 0) {
+        iq_ticket_free(made);
+        return rc;
+    }
+    *ticket = made;
+    return 0;
+}
+
+int iq_ticket_parse(struct iq_ticket **ticket, const char *text, struct iq_ticket_mistake *mistake)
+{
+    size_t text_len;
+    uint8_t *data;
+    struct iq_ticket *made;
+    struct iq_postcard_reader reader;
+    int rc = check_text(text, mistake);
+
+    if (rc != 0) {
+        return rc;
+    }
+    text_len = strlen(text);
+    data = malloc(text_len);
+    if (data == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    rc = decode(data, text, mistake);
+    if (rc != 0) {
+        goto fail;
+    }
+    reader = iq_postcard_reader(data, (text_len - PREFIX_LEN) * 5 / 8);
+    rc = read_ticket(&made, &reader);
+    if (rc == IQ_ERR_INVALID_TICKET) {
+        bool is_at_end = reader.pos == reader.len;
+
+        refuse(mistake, is_at_end ? text_len : PREFIX_LEN + reader.pos * 8 / 5, reader.mistake);
+    }
+    if (rc != 0) {
+        goto fail;
+    }
+    made->data = data;
+    *ticket = made;
+    return 0;
+fail:
+    free(data);
+    return rc;
+}
+
+static struct iq_transport_addr ip_entry(const struct iq_socket_addr *addr)
+{
+    struct iq_transport_addr entry = {
+        .kind = IQ_TRANSPORT_IP,
+        .ip = {.port = addr->port, .ip_version = addr->ip_version},
+    };
+
+    memcpy(entry.ip.ip, addr->ip, addr->ip_version == IQ_IPV6 ? 16 : 4);
+    return entry;
+}
+
+int iq_ticket_new(struct iq_ticket **ticket, const struct iq_addr *addr)
+{
+    struct iq_ticket *made;
+    int rc;
+
+    assert(addr->count <= IQ_ADDR_MAX);
+    if (!iq_id_is_valid(&addr->id)) {
+        return IQ_ERR_INVALID_KEY;
+    }
+    made = new_ticket(&addr->id, addr->count, IQ_CUSTOM_NEW);
+    if (made == NULL) {
+        return IQ_ERR_NOMEM;
+    }
+    for (size_t i = 0; i < addr->count; i++) {
+        uint8_t version = addr->socket_addrs[i].ip_version;
+
+        if (version != IQ_IPV4 && version != IQ_IPV6) {
+            rc = IQ_ERR_INVALID_ADDR;
+            goto fail;
+        }
+        made->entries[i] = ip_entry(&addr->socket_addrs[i]);
+    }
+    rc = finish_ticket(made);
+    if (rc != 0) {
+        goto fail;
+    }
+    *ticket = made;
+    return 0;
+fail:
+    iq_ticket_free(made);
+    return rc;
+}
+
+void iq_ticket_free(struct iq_ticket *ticket)
+{
+    if (ticket == NULL) {
+        return;
+    }
+    free(ticket->data);
+    free(ticket->urls);
+    free(ticket->str);
+    free(ticket);
+}
+
+const struct iq_addr *iq_ticket_addr(const struct iq_ticket *ticket) { return &ticket->addr; }
+
+const char *iq_ticket_str(const struct iq_ticket *ticket) { return ticket->str; }
+
+size_t iq_ticket_relay_count(const struct iq_ticket *ticket) { return ticket->relay_count; }
+
+const char *iq_ticket_relay(const struct iq_ticket *ticket, size_t i)
+{
+    assert(i < ticket->relay_count);
+    return (const char *)ticket->entries[i].bytes.data;
+}
+
+/* Each ticket has one text, and each text one ticket. */
+bool iq_ticket_equal(const struct iq_ticket *a, const struct iq_ticket *b)
+{
+    return strcmp(a->str, b->str) == 0;
+}

@@ -67,24 +67,8 @@ int iq_transport_addr_compare(const void *one, const void *other)
     return 0;
 }
 
-/* The host of a URL whose scheme has `scheme_len` bytes.  The characters that end it are those of
- * the WHATWG's URL standard, section 4.4. */
-static struct iq_bytes url_host(struct iq_bytes url, size_t scheme_len)
-{
-    struct iq_bytes host = {.data = url.data + scheme_len};
-
-    for (size_t i = scheme_len; i < url.len && strchr("/\\?#", url.data[i]) == NULL; i++) {
-        if (url.data[i] == '@') { /* so that was a user's name */
-            host = (struct iq_bytes){.data = url.data + i + 1};
-        } else {
-            host.len++;
-        }
-    }
-    return host;
-}
-
 /* A control character of ASCII or, in UTF-8, of ISO 8859-1: a terminal might obey it. */
-static bool is_control(const struct iq_bytes text, size_t i)
+static bool is_control(struct iq_bytes text, size_t i)
 {
     uint8_t byte = text.data[i];
 
@@ -92,31 +76,54 @@ static bool is_control(const struct iq_bytes text, size_t i)
            (byte == 0xc2 && i + 1 < text.len && text.data[i + 1] < 0xa0);
 }
 
+/* The length of the scheme with its slashes; 0 if no relay can have it. */
+static size_t scheme_len(struct iq_bytes url)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t len = strlen(schemes[i]);
+
+        if (url.len >= len && strncasecmp((const char *)url.data, schemes[i], len) == 0) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+/* Whether a host follows at `start`, behind the scheme.  The characters that end it are those of
+ * the WHATWG's URL standard, section 4.4. */
+static bool has_host(struct iq_bytes url, size_t start)
+{
+    size_t end = start;
+
+    while (end < url.len && strchr("/\\?#", url.data[end]) == NULL) {
+        if (url.data[end++] == '@') { /* before it is the name of a user */
+            start = end;
+        }
+    }
+    return end > start && url.data[start] != ':' &&
+           memchr(url.data + start, ' ', end - start) == NULL;
+}
+
+/* Not all that iroh checks, which brings the URL into a normal form: this finds what is no URL of a
+ * relay at all, and what must not reach a terminal. */
 static struct iq_bytes read_relay(struct iq_postcard_reader *reader)
 {
     struct iq_bytes url = iq_postcard_read_str(reader);
     size_t start = reader->pos - url.len;
-    size_t scheme_len = 0, controls = 0;
-    struct iq_bytes host;
+    size_t host_at = scheme_len(url);
 
-    while (controls < url.len && !is_control(url, controls)) {
-        controls++;
+    for (size_t i = 0; i < url.len; i++) {
+        if (is_control(url, i)) {
+            iq_postcard_refuse(reader, start + i, "a relay's URL has a control character");
+            return url;
+        }
     }
-    if (controls < url.len) {
-        iq_postcard_refuse(reader, start + controls, "a relay's URL has a control character");
-        return url;
-    }
-    if (url.len >= 8 && strncasecmp((const char *)url.data, "https://", 8) == 0) {
-        scheme_len = 8;
-    } else if (url.len >= 7 && strncasecmp((const char *)url.data, "http://", 7) == 0) {
-        scheme_len = 7;
-    } else {
+    if (host_at == 0) {
         iq_postcard_refuse(reader, start, "a relay's URL must begin with http:// or https://");
-        return url;
-    }
-    host = url_host(url, scheme_len);
-    if (host.len == 0 || host.data[0] == ':' || memchr(host.data, ' ', host.len) != NULL) {
-        iq_postcard_refuse(reader, start + scheme_len, "a relay's URL needs the name of a host");
+    } else if (!has_host(url, host_at)) {
+        iq_postcard_refuse(reader, start + host_at, "a relay's URL needs the name of a host");
     }
     return url;
 }
@@ -125,7 +132,7 @@ static struct iq_socket_addr read_ip(struct iq_postcard_reader *reader)
 {
     struct iq_socket_addr addr = {0};
     size_t start = reader->pos;
-    const char *unknown = "an IP address is neither version 4 nor version 6";
+    static const char unknown[] = "an IP address is neither version 4 nor version 6";
     uint64_t tag = iq_postcard_read_varint(reader, 32, unknown);
     struct iq_bytes ip;
 
@@ -144,8 +151,8 @@ static struct iq_socket_addr read_ip(struct iq_postcard_reader *reader)
 /* Iroh up to 1.0.3 reads a size beyond the 30 bytes, and ends when such an address is looked at. */
 static void read_old_custom(struct iq_transport_addr *addr, struct iq_postcard_reader *reader)
 {
+    static const char unknown[] = "a custom address is in no known form";
     size_t start = reader->pos;
-    const char *unknown = "a custom address is in no known form";
     uint64_t storage = iq_postcard_read_varint(reader, 32, unknown);
 
     if (storage == IQ_STORAGE_HEAP) {
@@ -153,9 +160,12 @@ static void read_old_custom(struct iq_transport_addr *addr, struct iq_postcard_r
         addr->bytes = iq_postcard_read_bytes(reader);
         return;
     }
+    if (storage != IQ_STORAGE_INLINE) {
+        iq_postcard_refuse(reader, start, unknown);
+    }
     addr->storage = IQ_STORAGE_INLINE;
     addr->bytes = iq_postcard_read_array(reader, INLINE_OLD_LEN);
-    if (storage != IQ_STORAGE_INLINE || (addr->bytes.len > 0 && addr->bytes.data[0] > IQ_CUSTOM_INLINE_MAX)) {
+    if (addr->bytes.len > 0 && addr->bytes.data[0] > IQ_CUSTOM_INLINE_MAX) {
         iq_postcard_refuse(reader, start, unknown);
     }
 }
@@ -173,18 +183,19 @@ static void read_custom(struct iq_transport_addr *addr, struct iq_postcard_reade
     addr->storage = addr->bytes.len <= IQ_CUSTOM_INLINE_MAX ? IQ_STORAGE_INLINE : IQ_STORAGE_HEAP;
 }
 
-struct iq_transport_addr iq_transport_addr_read(struct iq_postcard_reader *reader, enum iq_custom_form form)
+struct iq_transport_addr iq_transport_addr_read(struct iq_postcard_reader *reader,
+                                                enum iq_custom_form form)
 {
     struct iq_transport_addr addr = {0};
     size_t start = reader->pos;
-    const char *unknown = "an address is of an unknown kind";
+    static const char unknown[] = "an address is of an unknown kind";
     uint64_t tag = iq_postcard_read_varint(reader, 32, unknown);
 
     if (tag > IQ_TRANSPORT_CUSTOM) {
         iq_postcard_refuse(reader, start, unknown);
         return addr;
     }
-    addr.kind = (enum addr_kind)tag;
+    addr.kind = (enum iq_transport_kind)tag;
     switch (addr.kind) {
     case IQ_TRANSPORT_RELAY:
         addr.bytes = read_relay(reader);
@@ -213,8 +224,8 @@ static void write_custom(struct iq_postcard_writer *writer, const struct iq_tran
     }
 }
 
-void iq_transport_addr_write(struct iq_postcard_writer *writer, const struct iq_transport_addr *addr,
-                        enum iq_custom_form form)
+void iq_transport_addr_write(struct iq_postcard_writer *writer,
+                             const struct iq_transport_addr *addr, enum iq_custom_form form)
 {
     bool is_v6 = addr->ip.ip_version == IQ_IPV6;
 
