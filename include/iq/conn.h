@@ -31,9 +31,10 @@ enum iq_close_how {
 
 #define IQ_REASON_MAX 1024 /* a longer reason is cut */
 
-/* Transport codes (RFC 9000, section 20.1), and 0x100 plus a TLS alert (RFC 8446, section 6). */
+/* Transport codes that a program may want to know.  RFC 9000, section 20.1. */
 #define IQ_CODE_CONNECTION_REFUSED 0x02
-#define IQ_CODE_APPLICATION_ERROR  0x0c
+#define IQ_CODE_APPLICATION_ERROR  0x0c  /* closed by the application, but during the handshake */
+#define IQ_CODE_TLS_ALERT          0x100 /* plus an alert of RFC 8446, section 6: */
 #define IQ_CODE_WRONG_ID           0x130 /* the peer's key is not the one that was dialled */
 #define IQ_CODE_BAD_SIGNATURE      0x133 /* the peer does not hold the key that it shows */
 #define IQ_CODE_NO_KEY             0x174 /* the peer shows no key */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "iq/conn.h"
+#include "conn_state.h"
 
 struct line {
     char *str;
@@ -35,13 +35,12 @@ static void add_safely(struct line *line, const char *text, size_t len)
     }
 }
 
-/* RFC 9000, section 20.1, and the TLS alerts that matter here. */
-static const char *transport_code_name(uint64_t code)
+const char *iq_transport_code_str(uint64_t code)
 {
     static const struct {
         uint64_t code;
-        const char *name;
-    } names[] = {
+        const char *text;
+    } texts[] = {
         {0x00, "no error"},
         {0x01, "internal error"},
         {IQ_CODE_CONNECTION_REFUSED, "connection refused"},
@@ -59,19 +58,20 @@ static const char *transport_code_name(uint64_t code)
         {0x0e, "key update error"},
         {0x0f, "aead limit reached"},
         {0x10, "no viable path"},
-        {IQ_CODE_WRONG_ID, "wrong id"},
-        {IQ_CODE_BAD_SIGNATURE, "the key is not proven"},
-        {IQ_CODE_NO_KEY, "no key shown"},
+        {IQ_CODE_WRONG_ID, "the peer's key is not the one that was dialled"},
+        {IQ_CODE_BAD_SIGNATURE, "the peer has not proven its key"},
+        {IQ_CODE_NO_KEY, "the peer shows no key"},
         {IQ_CODE_NO_ALPN, "no protocol in common"},
     };
     size_t i;
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (names[i].code == code) {
-            return names[i].name;
+    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].code == code) {
+            return texts[i].text;
         }
     }
-    return code >= 0x100 && code <= 0x1ff ? "the handshake failed" : "unknown error";
+    return code >= IQ_CODE_TLS_ALERT && code <= IQ_CODE_TLS_ALERT + 0xff ? "the handshake failed"
+                                                                         : "unknown error";
 }
 
 static const char *how_name(enum iq_close_how how)
@@ -109,14 +109,13 @@ const char *iq_close_reason_str(const struct iq_close_reason *why, char *str, si
     }
     (void)snprintf(code, sizeof(code),
                    by_transport ? " (code 0x%" PRIx64 ")" : " (code %" PRIu64 ")", why->code);
-    if (by_transport) {
-        add(&line, ": ");
-        add(&line, transport_code_name(why->code));
-    }
     add(&line, code); /* before the text, which may be cut */
     if (why->text_len > 0) {
         add(&line, ": ");
         add_safely(&line, why->text, why->text_len);
+    } else if (by_transport) {
+        add(&line, ": ");
+        add(&line, iq_transport_code_str(why->code));
     }
     return str;
 }

@@ -9,56 +9,33 @@
 
 #include "conn_state.h"
 
-/* Why it ended, in our own words. */
-static struct iq_close_reason reason(enum iq_close_how how, uint64_t code, const char *text)
+/* The end that the peer is not told of. */
+static void end_silently(struct iq_conn *conn, enum iq_close_how how)
 {
-    return (struct iq_close_reason){
-        .how = how, .code = code, .text = text, .text_len = strlen(text)};
-}
-
-/* The end that nobody is told of. */
-static void end_silently(struct iq_conn *conn, enum iq_close_how how, const char *text)
-{
-    const struct iq_close_reason why = reason(how, 0, text);
+    const struct iq_close_reason why = {.how = how, .text = ""};
 
     iq_conn_end(conn, IQ_CONN_GONE, &why);
 }
 
-/* We found an error: the peer is told the code in conn->error. */
+/* We found an error: the peer is told the code in conn->error, and `text`. */
 static void end_with_error(struct iq_conn *conn, const char *text)
 {
-    const struct iq_close_reason why =
-        reason(IQ_CLOSED_TRANSPORT_ERROR, conn->error.error_code, text);
+    const struct iq_close_reason why = {
+        .how = IQ_CLOSED_TRANSPORT_ERROR,
+        .code = conn->error.error_code,
+        .text = text,
+        .text_len = strlen(text),
+    };
 
     iq_conn_end(conn, IQ_CONN_CLOSING, &why);
 }
 
-static void end_with_alert(struct iq_conn *conn, uint8_t alert, const char *text)
+static void end_with_alert(struct iq_conn *conn, uint8_t alert)
 {
+    const char *text = iq_transport_code_str(IQ_CODE_TLS_ALERT + alert);
+
     ngtcp2_ccerr_set_tls_alert(&conn->error, alert, (const uint8_t *)text, strlen(text));
     end_with_error(conn, text);
-}
-
-/* What the most usual alerts mean.  RFC 8446, section 6. */
-static const char *alert_text(uint8_t alert)
-{
-    static const struct {
-        uint8_t alert;
-        const char *text;
-    } texts[] = {
-        {IQ_CODE_WRONG_ID & 0xff, "the peer's key is not the one that was dialled"},
-        {IQ_CODE_BAD_SIGNATURE & 0xff, "the peer has not proven its key"},
-        {IQ_CODE_NO_KEY & 0xff, "the peer shows no key"},
-        {IQ_CODE_NO_ALPN & 0xff, "no protocol in common"},
-    };
-    size_t i;
-
-    for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (texts[i].alert == alert) {
-            return texts[i].text;
-        }
-    }
-    return "the handshake failed";
 }
 
 /* Enters the draining period (RFC 9000, section 10.2.2): the peer needs nothing more from us. */
@@ -75,7 +52,7 @@ static void drain(struct iq_conn *conn)
 
     conn->gone_at_ns = conn->env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
     if (conn->was_reset) {
-        end_silently(conn, IQ_CLOSED_RESET, "");
+        end_silently(conn, IQ_CLOSED_RESET);
     } else {
         iq_conn_end(conn, IQ_CONN_DRAINING, &why);
     }
@@ -92,21 +69,18 @@ void iq_conn_fail(struct iq_conn *conn, int rc)
         return;
     case NGTCP2_ERR_CLOSING: /* cannot be: we free it when we close */
     case NGTCP2_ERR_DROP_CONN:
-        end_silently(conn, IQ_CLOSED_TRANSPORT_ERROR, "");
+        end_silently(conn, IQ_CLOSED_TRANSPORT_ERROR);
         return;
     case NGTCP2_ERR_IDLE_CLOSE:
     case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
-        end_silently(conn, IQ_CLOSED_TIMED_OUT, "");
+        end_silently(conn, IQ_CLOSED_TIMED_OUT);
         return;
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
-        end_silently(conn, IQ_CLOSED_VERSION_MISMATCH, "");
+        end_silently(conn, IQ_CLOSED_VERSION_MISMATCH);
         return;
-    case NGTCP2_ERR_CRYPTO: {
-        const uint8_t alert = ngtcp2_conn_get_tls_alert(conn->quic);
-
-        end_with_alert(conn, alert, alert_text(alert));
+    case NGTCP2_ERR_CRYPTO:
+        end_with_alert(conn, ngtcp2_conn_get_tls_alert(conn->quic));
         return;
-    }
     default:
         ngtcp2_ccerr_set_liberr(&conn->error, rc, NULL, 0);
         end_with_error(conn, ngtcp2_strerror(rc));
@@ -121,7 +95,7 @@ static void establish(struct iq_conn *conn)
     const uint8_t alert = iq_tls_session_peer(conn->tls, &peer);
 
     if (alert != 0) {
-        end_with_alert(conn, alert, alert_text(alert));
+        end_with_alert(conn, alert);
         return;
     }
     conn->remote_id = peer.id;

@@ -126,6 +126,9 @@ void iq_conn_remove_reset_token(struct iq_conn *conn, const uint8_t *token);
  * to be told conn->error, DRAINING, or GONE. */
 void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_close_reason *why);
 
+/* close_reason.c: what a transport code means.  RFC 9000, section 20.1. */
+const char *iq_transport_code_str(uint64_t code);
+
 /* conn_receive.c */
 
 /* One datagram.  IQ_ERR_AGAIN: the client must come back with a token (RFC 9000, section 8.1.2),

@@ -93,8 +93,19 @@ static bool is_between(uint8_t byte, uint8_t low, uint8_t high)
     return byte >= low && byte <= high;
 }
 
+/* The bytes behind the second one of a UTF-8 sequence have no edges of their own. */
+static bool are_tail(const uint8_t *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!is_between(bytes[i], 0x80, 0xbf)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The length of the UTF-8 sequence at `text`, of which `len` bytes are left; 0 if it is none.  The
- * rows of the table in RFC 3629, section 4. */
+ * rows are those of the syntax in RFC 3629, section 4. */
 static size_t utf8_sequence_len(const uint8_t *text, size_t len)
 {
     static const struct {
@@ -109,18 +120,11 @@ static size_t utf8_sequence_len(const uint8_t *text, size_t len)
         return 1;
     }
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (!is_between(text[0], rows[i].first_low, rows[i].first_high)) {
-            continue;
+        if (rows[i].len <= len && is_between(text[0], rows[i].first_low, rows[i].first_high) &&
+            is_between(text[1], rows[i].second_low, rows[i].second_high) &&
+            are_tail(text + 2, rows[i].len - 2U)) {
+            return rows[i].len;
         }
-        if (rows[i].len > len || !is_between(text[1], rows[i].second_low, rows[i].second_high)) {
-            return 0;
-        }
-        for (size_t k = 2; k < rows[i].len; k++) {
-            if (!is_between(text[k], 0x80, 0xbf)) {
-                return 0;
-            }
-        }
-        return rows[i].len;
     }
     return 0;
 }

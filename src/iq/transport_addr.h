@@ -44,6 +44,6 @@ void iq_transport_addr_write(struct iq_postcard_writer *writer,
                              const struct iq_transport_addr *addr, enum iq_custom_form form);
 
 /* For qsort(): less than, equal to, or greater than 0. */
-int iq_transport_addr_compare(const void *a, const void *b);
+int iq_transport_addr_compare(const void *one, const void *other);
 
 #endif
