@@ -16,12 +16,13 @@ struct burst {
     bool last_is_short; /* nothing may be added behind it */
 };
 
+/* On a wire that has become full meanwhile the last packet is lost, as packets may be. */
 static void send_burst(struct burst *burst)
 {
     struct iq_conn_env *env = burst->env;
 
-    if (burst->out.len > 0 && env->wire->send(env->wire, &burst->out) != 0) {
-        env->wire_is_full = true;
+    if (burst->out.len > 0 && !env->wire_is_full) {
+        env->wire_is_full = env->wire->send(env->wire, &burst->out) != 0;
     }
     burst->out.len = 0;
     burst->last_is_short = false;

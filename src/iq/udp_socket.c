@@ -238,7 +238,7 @@ int iq_udp_socket_send(struct iq_udp_socket *udp, const struct iq_datagrams *dat
         const size_t one = left < datagrams->segment_len ? left : datagrams->segment_len;
         const int error = send_once(udp, datagrams, *from, many ? left : one);
 
-        if (error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS) {
+        if (error == EAGAIN || error == EWOULDBLOCK) {
             return IQ_ERR_AGAIN;
         }
         if (many && (error == EIO || error == EINVAL)) {
