@@ -1,0 +1,119 @@
+/*
+ * Sockets that fail when a test says so.
+ *
+ * The program is linked with --wrap for the three functions, which leads the library's calls here.
+ * A fault belongs to one socket.  Include it in one file of a program only, behind net.h.
+ */
+#ifndef FAULTS_H
+#define FAULTS_H
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define FAULTS_FDS_MAX 4096
+
+/* What is wrong with a socket.  Calls are counted from 1. */
+struct faults {
+    size_t len_max;                     /* sendmsg() of more bytes always fails; 0: any */
+    void (*change)(struct msghdr *msg); /* of all that recvmsg() says */
+    int error;                          /* of the calls from `first` to `last` */
+    unsigned first;                     /* 0: none */
+    unsigned last;                      /* 0: the first is the only one */
+    unsigned sent, received;            /* calls so far */
+    bool receives;                      /* it is recvmsg() that fails, and not sendmsg() */
+    bool no_segments;                   /* sendmsg() of several datagrams at once always fails */
+    bool is_truncated; /* instead of an error, recvmsg() says that there was no room for it all */
+};
+
+static struct faults faults[FAULTS_FDS_MAX];
+
+static struct {
+    bool (*refuses)(int level, int option); /* what setsockopt() refuses; NULL: nothing */
+    unsigned refused_count;
+} options;
+
+/* The linker sets these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
+int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
+
+static inline bool fault_is_due(const struct faults *fault, unsigned call)
+{
+    const unsigned last = fault->last == 0 ? fault->first : fault->last;
+
+    return fault->first != 0 && call >= fault->first && call <= last;
+}
+
+static inline bool has_control(const struct msghdr *msg, int level, int type)
+{
+    struct msghdr copy = *msg;
+
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&copy); header != NULL;
+         header = CMSG_NXTHDR(&copy, header)) {
+        if (header->cmsg_level == level && header->cmsg_type == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    struct faults *fault = &faults[fd];
+    const bool has_segments = has_control(msg, IPPROTO_UDP, UDP_SEGMENT);
+
+    fault->sent++;
+    if ((!fault->receives && fault_is_due(fault, fault->sent)) ||
+        (fault->len_max > 0 && !has_segments && msg->msg_iov[0].iov_len > fault->len_max) ||
+        (fault->no_segments && has_segments)) {
+        errno = fault->error;
+        return -1;
+    }
+    return __real_sendmsg(fd, msg, flags);
+}
+
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    struct faults *fault = &faults[fd];
+    ssize_t len;
+
+    fault->received++;
+    if (fault->receives && !fault->is_truncated && fault_is_due(fault, fault->received)) {
+        errno = fault->error;
+        return -1;
+    }
+    len = __real_recvmsg(fd, msg, flags);
+    if (len >= 0 && fault->change != NULL) {
+        fault->change(msg);
+    }
+    if (len >= 0 && fault->is_truncated && fault_is_due(fault, fault->received)) {
+        msg->msg_flags |= MSG_TRUNC;
+    }
+    return len;
+}
+
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+    if (options.refuses != NULL && options.refuses(level, option)) {
+        options.refused_count++;
+        errno = ENOPROTOOPT;
+        return -1;
+    }
+    return __real_setsockopt(fd, level, option, value, len);
+}
+
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
+static inline void faults_clear(void)
+{
+    memset(faults, 0, sizeof(faults));
+    memset(&options, 0, sizeof(options));
+}
+
+#endif

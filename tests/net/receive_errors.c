@@ -1,0 +1,175 @@
+/* What recvmsg() may say beside the usual: errors, datagrams cut off, and nothing about them. */
+#include "net.h"
+
+#include <netinet/udp.h>
+
+#include "faults.h"
+
+#define CALLS 20
+
+static int set_up(void **state)
+{
+    faults_clear();
+    return net_set_up(state);
+}
+
+static const struct error_row {
+    const char *name;
+    struct faults fault;
+} error_rows[] = {
+    {"EINTR", {.error = EINTR}},
+    {"ECONNREFUSED", {.error = ECONNREFUSED}},
+    {"EHOSTUNREACH", {.error = EHOSTUNREACH}},
+    {"ENOMEM", {.error = ENOMEM}},
+    {"EIO", {.error = EIO}},
+    {"EAGAIN", {.error = EAGAIN}},
+    {"cut off", {.is_truncated = true}},
+};
+
+#define ERROR_COUNT (sizeof(error_rows) / sizeof(error_rows[0]))
+
+static void dial_with_fault(struct net *net, struct net_call *call, bool accepts_has_it,
+                            const struct faults *fault)
+{
+    struct net_node *accepts = net_listen(net, "127.0.0.1:0");
+    const struct net_node *dials = net_bind(net, "127.0.0.1:0");
+    const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+
+    memset(&faults[accepts->fds[0]], 0, sizeof(faults[0]));
+    memset(&faults[dials->fds[0]], 0, sizeof(faults[0]));
+    faults[accepts_has_it ? accepts->fds[0] : dials->fds[0]] = *fault;
+    net_dial(call, dials, &to);
+}
+
+static void fail_everywhere(struct net *net, bool accepts_has_it)
+{
+    static struct net_call calls[ERROR_COUNT][CALLS];
+    char name[64];
+
+    memset(calls, 0, sizeof(calls));
+    for (size_t i = 0; i < ERROR_COUNT * CALLS; i++) {
+        struct faults fault = error_rows[i / CALLS].fault;
+
+        fault.receives = true;
+        fault.first = (unsigned)(i % CALLS) + 1;
+        calls[i / CALLS][i % CALLS].len = 100000;
+        dial_with_fault(net, &calls[i / CALLS][i % CALLS], accepts_has_it, &fault);
+    }
+    net_run(net);
+    for (size_t i = 0; i < ERROR_COUNT * CALLS; i++) {
+        (void)snprintf(name, sizeof(name), "%s at call %zu", error_rows[i / CALLS].name,
+                       i % CALLS + 1);
+        assert_row(net_is_done(&calls[i / CALLS][i % CALLS]), name);
+    }
+}
+
+static void test_dialling_side(void **state) { fail_everywhere(*state, false); }
+static void test_accepting_side(void **state) { fail_everywhere(*state, true); }
+
+/* Nothing is said about the datagrams */
+
+static void say_nothing(struct msghdr *msg) { msg->msg_controllen = 0; }
+
+static void say_too_little(struct msghdr *msg)
+{
+    msg->msg_controllen = 0;
+    msg->msg_flags |= MSG_CTRUNC;
+}
+
+/* As if the kernel had joined datagrams of this length, which it has not. */
+static void add_segments_of(struct msghdr *msg, int len)
+{
+    struct cmsghdr *header = (struct cmsghdr *)((uint8_t *)msg->msg_control + msg->msg_controllen);
+
+    header->cmsg_level = IPPROTO_UDP;
+    header->cmsg_type = UDP_GRO;
+    header->cmsg_len = CMSG_LEN(sizeof(len));
+    memcpy(CMSG_DATA(header), &len, sizeof(len));
+    msg->msg_controllen += CMSG_SPACE(sizeof(len));
+}
+
+static void add_segments_of_zero(struct msghdr *msg) { add_segments_of(msg, 0); }
+static void add_segments_of_less(struct msghdr *msg) { add_segments_of(msg, -1); }
+static void add_segments_of_more(struct msghdr *msg) { add_segments_of(msg, 1 << 30); }
+
+static void hide_packet_info(struct msghdr *msg)
+{
+    struct cmsghdr *header;
+
+    for (header = CMSG_FIRSTHDR(msg); header != NULL; header = CMSG_NXTHDR(msg, header)) {
+        if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
+            header->cmsg_type = -1;
+        }
+    }
+}
+
+static const struct change_row {
+    const char *name;
+    const char *bind;
+    void (*change)(struct msghdr *msg);
+    bool dialling_too;
+} change_rows[] = {
+    {"no packet info", "127.0.0.1:0", hide_packet_info, true},
+    {"no packet info, bound to all", "0.0.0.0:0", hide_packet_info, false},
+    {"segments of 0", "127.0.0.1:0", add_segments_of_zero, true},
+    {"segments of -1", "127.0.0.1:0", add_segments_of_less, true},
+    {"segments of more than there is", "127.0.0.1:0", add_segments_of_more, true},
+};
+
+static bool is_gro(int level, int option) { return level == IPPROTO_UDP && option == UDP_GRO; }
+
+/* An endpoint that is bound to all addresses and hears nothing of them answers from where the
+ * system likes; here that is right by luck. */
+static void test_changed(void **state)
+{
+    struct net *net = *state;
+    struct net_call calls[sizeof(change_rows) / sizeof(change_rows[0])] = {0};
+
+    options.refuses = is_gro;
+    for (size_t i = 0; i < sizeof(change_rows) / sizeof(change_rows[0]); i++) {
+        struct net_node *accepts = net_listen(net, change_rows[i].bind);
+        const struct net_node *dials = net_bind(net, "127.0.0.1:0");
+        const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+
+        faults[accepts->fds[0]].change = change_rows[i].change;
+        faults[dials->fds[0]].change = change_rows[i].dialling_too ? change_rows[i].change : NULL;
+        calls[i].len = 300000;
+        net_dial(&calls[i], dials, &to);
+    }
+    net_run(net);
+    for (size_t i = 0; i < sizeof(change_rows) / sizeof(change_rows[0]); i++) {
+        assert_row(net_is_done(&calls[i]), change_rows[i].name);
+    }
+}
+
+/* Nothing at all is said, by a system that joins no datagrams. */
+static void test_silent(void **state)
+{
+    static void (*const changes[])(struct msghdr *) = {say_nothing, say_too_little};
+    struct net *net = *state;
+
+    options.refuses = is_gro;
+    for (size_t i = 0; i < 2; i++) {
+        struct net_node *accepts = net_listen(net, "127.0.0.1:0");
+        const struct net_node *dials = net_bind(net, "127.0.0.1:0");
+        const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+        struct net_call call = {.len = 300000};
+
+        faults[accepts->fds[0]].change = faults[dials->fds[0]].change = changes[i];
+        net_dial(&call, dials, &to);
+        net_run(net);
+        assert_true(net_is_done(&call));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_dialling_side, set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_accepting_side, set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_changed, set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_silent, set_up, net_tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

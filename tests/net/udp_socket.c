@@ -1,0 +1,250 @@
+/* One socket of ours, without an endpoint: what goes beside the datagrams, both ways. */
+#include "udp_socket.h"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net.h"
+
+/* The calls to sendmsg() are looked at on their way. */
+static struct {
+    unsigned count;
+    bool has_source, has_segment, has_ecn;
+} seen;
+
+/* The linker sets these names. */
+/* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+
+ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+    struct msghdr copy = *msg;
+
+    seen.count++;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&copy); header != NULL;
+         header = CMSG_NXTHDR(&copy, header)) {
+        const int level = header->cmsg_level, type = header->cmsg_type;
+
+        seen.has_source |= (level == IPPROTO_IP && type == IP_PKTINFO) ||
+                           (level == IPPROTO_IPV6 && type == IPV6_PKTINFO);
+        seen.has_ecn |= (level == IPPROTO_IP && type == IP_TOS) ||
+                        (level == IPPROTO_IPV6 && type == IPV6_TCLASS);
+        seen.has_segment |= level == IPPROTO_UDP && type == UDP_SEGMENT;
+    }
+    return __real_sendmsg(fd, msg, flags);
+}
+
+/* NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
+
+static struct iq_udp_socket bind_at(const char *text)
+{
+    struct iq_udp_socket udp;
+    struct iq_socket_addr addr;
+
+    assert_int_equal(iq_socket_addr_parse(&addr, text), 0);
+    assert_int_equal(iq_udp_socket_bind(&udp, &addr), 0);
+    assert_int_not_equal(udp.local.port, 0);
+    return udp;
+}
+
+static void send_all(struct iq_udp_socket *from, const struct iq_datagrams *datagrams)
+{
+    size_t sent = 0;
+
+    memset(&seen, 0, sizeof(seen));
+    assert_int_equal(iq_udp_socket_send(from, datagrams, &sent), 0);
+    assert_int_equal(sent, datagrams->len);
+}
+
+static void receive(const struct iq_udp_socket *at, uint8_t *buffer, size_t size,
+                    struct iq_datagrams *datagrams)
+{
+    struct pollfd waits = {.fd = at->fd, .events = POLLIN};
+
+    assert_int_equal(poll(&waits, 1, 20000), 1);
+    assert_int_equal(iq_udp_socket_receive(at, buffer, size, datagrams), 0);
+    assert_ptr_equal(datagrams->data, buffer);
+}
+
+static const struct way_row {
+    const char *name;
+    const char *from;
+    const char *to;      /* bound at */
+    const char *dialled; /* sent to */
+} way_rows[] = {
+    {"IPv4", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1"},
+    {"IPv4 to all", "127.0.0.2:0", "0.0.0.0:0", "127.0.0.3"},
+    {"IPv4 from all", "0.0.0.0:0", "127.0.0.1:0", "127.0.0.1"},
+    {"IPv6", "[::1]:0", "[::1]:0", "[::1]"},
+    {"IPv6 to all", "[::1]:0", "[::]:0", "[::1]"},
+    {"IPv6 from all", "[::]:0", "[::1]:0", "[::1]"},
+};
+
+#define WAY_COUNT (sizeof(way_rows) / sizeof(way_rows[0]))
+
+static void send_with_every_ecn(const struct way_row *row, struct iq_udp_socket *from,
+                                const struct iq_udp_socket *to)
+{
+    struct iq_path path;
+    struct iq_socket_addr remote;
+    char text[IQ_SOCKET_ADDR_STR_SIZE];
+
+    (void)snprintf(text, sizeof(text), "%s:%u", row->dialled, (unsigned)to->local.port);
+    assert_int_equal(iq_socket_addr_parse(&remote, text), 0);
+    assert_int_equal(iq_udp_socket_path(from, &path, &remote), 0);
+    for (uint8_t ecn = 0; ecn < 4; ecn++) {
+        const struct iq_datagrams out = {.path = path,
+                                         .data = (const uint8_t *)"Hello, world!",
+                                         .len = 13,
+                                         .segment_len = 13,
+                                         .ecn = ecn};
+        struct iq_datagrams in;
+        uint8_t buffer[100];
+
+        send_all(from, &out);
+        assert_row(seen.count == 1 && !seen.has_segment && seen.has_ecn, row->name);
+        assert_row(seen.has_source == from->is_wildcard, row->name);
+        receive(to, buffer, sizeof(buffer), &in);
+        assert_row(in.len == 13 && memcmp(buffer, "Hello, world!", 13) == 0, row->name);
+        assert_row(in.segment_len == 13, row->name);
+        assert_row(in.ecn == ecn, row->name);
+        assert_row(iq_socket_addr_equal(&in.path.remote, &path.local), row->name);
+        assert_row(iq_socket_addr_equal(&in.path.local, &remote), row->name);
+    }
+}
+
+static void test_ecn_and_addresses(void **state)
+{
+    for (size_t i = 0; i < WAY_COUNT; i++) {
+        struct iq_udp_socket from, to;
+
+        if (way_rows[i].dialled[0] == '[' && !net_has_ipv6()) {
+            continue;
+        }
+        from = bind_at(way_rows[i].from);
+        to = bind_at(way_rows[i].to);
+        send_with_every_ecn(&way_rows[i], &from, &to);
+        iq_udp_socket_close(&from);
+        iq_udp_socket_close(&to);
+    }
+}
+
+/* The other six bits of that byte are somebody else's.  RFC 3168, section 5. */
+static void test_ecn_beside_dscp(void **state)
+{
+    struct iq_udp_socket to = bind_at("127.0.0.1:0");
+    const int tos = 0xb8 | 1;
+    const struct sockaddr_in addr = {.sin_family = AF_INET,
+                                     .sin_port = htons(to.local.port),
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct iq_datagrams in;
+    uint8_t buffer[10];
+    int fd;
+
+    (void)net_plain_socket(&fd);
+    assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)), 0);
+    assert_int_equal(sendto(fd, "x", 1, 0, (const struct sockaddr *)&addr, sizeof(addr)), 1);
+    receive(&to, buffer, sizeof(buffer), &in);
+    assert_int_equal(in.ecn, 1);
+    assert_int_equal(in.len, 1);
+    close(fd);
+    iq_udp_socket_close(&to);
+}
+
+/* Nothing, an empty datagram, and one that does not fit: no datagram, but no error either. */
+static void test_odd_datagrams(void **state)
+{
+    struct iq_udp_socket to = bind_at("127.0.0.1:0");
+    const struct sockaddr_in addr = {.sin_family = AF_INET,
+                                     .sin_port = htons(to.local.port),
+                                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct iq_datagrams in;
+    uint8_t buffer[10];
+    int fd;
+
+    assert_int_equal(iq_udp_socket_receive(&to, buffer, sizeof(buffer), &in), IQ_ERR_AGAIN);
+    (void)net_plain_socket(&fd);
+    for (size_t len = 0; len <= 11; len += 11) {
+        assert_int_equal(
+            sendto(fd, "Hello, world!", len, 0, (const struct sockaddr *)&addr, sizeof(addr)), len);
+        receive(&to, buffer, sizeof(buffer), &in);
+        assert_int_equal(in.len, 0);
+    }
+    assert_int_equal(iq_udp_socket_receive(&to, buffer, sizeof(buffer), &in), IQ_ERR_AGAIN);
+    close(fd);
+    iq_udp_socket_close(&to);
+}
+
+/* Several at once, with a shorter last one; then by a socket that cannot. */
+static void test_segments(void **state)
+{
+    static uint8_t data[3 * 1200 + 500], buffer[65536];
+    struct iq_udp_socket from = bind_at("127.0.0.1:0"), to = bind_at("127.0.0.1:0");
+    const struct iq_datagrams out = {.path = {.local = from.local, .remote = to.local},
+                                     .data = data,
+                                     .len = sizeof(data),
+                                     .segment_len = 1200};
+
+    for (size_t i = 0; i < sizeof(data); i++) {
+        data[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    for (int round = 0; round < 2; round++) {
+        const bool at_once = from.can_segment;
+        size_t received = 0;
+
+        send_all(&from, &out);
+        assert_int_equal(seen.count, at_once ? 1 : 4);
+        assert_true(seen.has_segment == at_once);
+        while (received < sizeof(data)) {
+            struct iq_datagrams in;
+
+            receive(&to, buffer, sizeof(buffer), &in);
+            assert_true(in.len > 0 && in.len <= sizeof(data) - received);
+            assert_memory_equal(buffer, data + received, in.len);
+            assert_int_equal(in.segment_len, received < 3600 ? 1200 : 500);
+            received += in.len;
+        }
+        from.can_segment = false;
+    }
+    iq_udp_socket_close(&from);
+    iq_udp_socket_close(&to);
+}
+
+static void test_path(void **state)
+{
+    struct iq_udp_socket v4 = bind_at("127.0.0.2:0"), any = bind_at("0.0.0.0:0");
+    struct iq_socket_addr remote, v6;
+    const size_t fds = net_open_fds();
+    struct iq_path path;
+
+    assert_int_equal(iq_socket_addr_parse(&remote, "127.0.0.3:4433"), 0);
+    assert_int_equal(iq_socket_addr_parse(&v6, "[::1]:4433"), 0);
+    assert_int_equal(iq_udp_socket_path(&v4, &path, &remote), 0);
+    assert_true(net_is_at(&path.local, "127.0.0.2", v4.local.port));
+    assert_true(iq_socket_addr_equal(&path.remote, &remote));
+    assert_int_equal(iq_udp_socket_path(&any, &path, &remote), 0);
+    assert_int_equal(path.local.port, any.local.port);
+    assert_int_equal(path.local.ip[0], 127);
+    assert_int_equal(iq_udp_socket_path(&v4, &path, &v6), IQ_ERR_UNREACHABLE);
+    assert_int_equal(iq_udp_socket_path(&any, &path, &v6), IQ_ERR_UNREACHABLE);
+    assert_int_equal(net_open_fds(), fds);
+    iq_udp_socket_close(&v4);
+    iq_udp_socket_close(&any);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ecn_and_addresses),
+        cmocka_unit_test(test_ecn_beside_dscp),
+        cmocka_unit_test(test_odd_datagrams),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_path),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

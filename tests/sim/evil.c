@@ -1,0 +1,378 @@
+/* A raw peer: TLS as the test wants it, QUIC as simple as can be. */
+#include "evil.h"
+
+#include <string.h>
+
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <openssl/err.h>
+
+#include "conn_state.h"
+
+static const unsigned char raw_public_key[] = {TLSEXT_cert_type_rpk};
+
+/* TLS */
+
+static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref) { return ((struct evil *)ref)->quic; }
+
+/* Believes everything. */
+static int believe(X509_STORE_CTX *store, void *arg)
+{
+    X509_STORE_CTX_set_error(store, X509_V_OK);
+    return 1;
+}
+
+/* Chooses what the options say, whether it was offered or not. */
+static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *len,
+                       const unsigned char *offer, unsigned int offer_len, void *arg)
+{
+    const struct evil *self = arg;
+
+    if (self->options.alpn == NULL) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    *chosen = (const unsigned char *)self->options.alpn + 1;
+    *len = (unsigned char)self->options.alpn[0];
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int keep_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    struct evil *self = SSL_get_app_data(ssl);
+
+    SSL_SESSION_free(self->ticket);
+    self->ticket = session;
+    return 1; /* it is ours now */
+}
+
+static EVP_PKEY *make_key(struct evil *self)
+{
+    static const uint8_t neutral[IQ_KEY_LEN] = {1};
+
+    switch (self->options.key) {
+    case EVIL_KEY_GOOD:
+        return EVP_PKEY_new_raw_private_key_ex(self->forger.ctx, "ED25519", NULL,
+                                               self->options.seed, IQ_KEY_LEN);
+    case EVIL_KEY_P256:
+        return EVP_PKEY_Q_keygen(self->forger.ctx, NULL, "EC", "P-256");
+    case EVIL_KEY_SMALL_ORDER:
+        return forger_key(&self->forger, neutral);
+    case EVIL_KEY_NONE:
+        break;
+    }
+    return NULL;
+}
+
+static void start_ctx(struct evil *self)
+{
+    EVP_PKEY *key;
+
+    SIM_EXPECT(self->node->sim, forger_init(&self->forger));
+    self->ctx = SSL_CTX_new_ex(self->forger.ctx, NULL, TLS_method());
+    SIM_EXPECT(self->node->sim, self->ctx != NULL);
+    key = make_key(self);
+    SIM_EXPECT(self->node->sim, key != NULL || self->options.key == EVIL_KEY_NONE);
+    SIM_EXPECT(self->node->sim, key == NULL || SSL_CTX_use_PrivateKey(self->ctx, key) == 1);
+    EVP_PKEY_free(key);
+    if (!self->options.no_raw_keys) {
+        (void)SSL_CTX_set1_server_cert_type(self->ctx, raw_public_key, 1);
+        (void)SSL_CTX_set1_client_cert_type(self->ctx, raw_public_key, 1);
+    }
+    if (!self->options.default_groups) {
+        (void)SSL_CTX_set1_groups_list(self->ctx, "X25519");
+    }
+    SSL_CTX_set_min_proto_version(self->ctx, TLS1_3_VERSION);
+    SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);
+    SSL_CTX_set_alpn_select_cb(self->ctx, choose_alpn, self);
+    SSL_CTX_set_session_cache_mode(self->ctx,
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(self->ctx, keep_ticket);
+}
+
+static void start_tls(struct evil *self)
+{
+    const char *alpn = self->options.alpn;
+
+    start_ctx(self);
+    self->ssl = SSL_new(self->ctx);
+    SIM_EXPECT(self->node->sim, self->ssl != NULL);
+    self->ref.get_conn = get_quic;
+    SSL_set_app_data(self->ssl, &self->ref);
+    SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_ctx_new(&self->crypto, self->ssl) == 0);
+    if (!self->dials) {
+        SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_server_session(self->ssl) == 0);
+        SSL_set_accept_state(self->ssl);
+        return;
+    }
+    SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_client_session(self->ssl) == 0);
+    SSL_set_connect_state(self->ssl);
+    if (alpn != NULL) {
+        (void)SSL_set_alpn_protos(self->ssl, (const unsigned char *)alpn,
+                                  (unsigned int)strlen(alpn));
+    }
+    if (self->options.resume != NULL) {
+        (void)SSL_set_session(self->ssl, self->options.resume);
+    }
+}
+
+/* QUIC */
+
+static void fill_random(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx)
+{
+    struct sim_dice *dice = ctx->native_handle;
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        dest[i] = (uint8_t)sim_roll(dice);
+    }
+}
+
+static int new_cid(ngtcp2_conn *quic, ngtcp2_cid *cid, uint8_t *token, size_t len, void *user_data)
+{
+    struct evil *self = user_data;
+    const ngtcp2_rand_ctx ctx = {.native_handle = &self->node->sim->workload};
+
+    fill_random(cid->data, len, &ctx);
+    cid->datalen = len;
+    fill_random(token, NGTCP2_STATELESS_RESET_TOKENLEN, &ctx);
+    return 0;
+}
+
+static int path_challenge(ngtcp2_conn *quic, uint8_t *data, void *user_data)
+{
+    struct evil *self = user_data;
+    const ngtcp2_rand_ctx ctx = {.native_handle = &self->node->sim->workload};
+
+    fill_random(data, NGTCP2_PATH_CHALLENGE_DATALEN, &ctx);
+    return 0;
+}
+
+static int note_completed(ngtcp2_conn *quic, void *user_data)
+{
+    struct evil *self = user_data;
+
+    self->completed = true;
+    self->was_resumed = SSL_session_reused(self->ssl) == 1;
+    return 0;
+}
+
+static int note_retry(ngtcp2_conn *quic, const ngtcp2_pkt_hd *hd, void *user_data)
+{
+    ((struct evil *)user_data)->was_retried = true;
+    return ngtcp2_crypto_recv_retry_cb(quic, hd, user_data);
+}
+
+static const ngtcp2_callbacks callbacks = {
+    .client_initial = ngtcp2_crypto_client_initial_cb,
+    .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
+    .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+    .encrypt = ngtcp2_crypto_encrypt_cb,
+    .decrypt = ngtcp2_crypto_decrypt_cb,
+    .hp_mask = ngtcp2_crypto_hp_mask_cb,
+    .recv_retry = note_retry,
+    .update_key = ngtcp2_crypto_update_key_cb,
+    .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
+    .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
+    .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
+    .rand = fill_random,
+    .get_path_challenge_data = path_challenge,
+    .get_new_connection_id = new_cid,
+    .handshake_completed = note_completed,
+};
+
+static void send_packet(struct evil *self, const ngtcp2_path *path, const uint8_t *data,
+                        ngtcp2_ssize len)
+{
+    struct iq_datagrams packet = {.data = data, .len = (size_t)len, .segment_len = (size_t)len};
+
+    iq_quic_path_to(&packet.path, path);
+    sim_send(self->node, &packet);
+}
+
+/* Tells the peer what we do not like, if there is something. */
+static void fail(struct evil *self, int rc)
+{
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
+    ngtcp2_ccerr error;
+    uint8_t packet[1200];
+    ngtcp2_ssize n;
+
+    self->closed_count++;
+    sim_wake_at(self->node, IQ_NEVER);
+    if (rc == NGTCP2_ERR_DRAINING) {
+        self->code = ngtcp2_conn_get_ccerr(self->quic)->error_code;
+        return;
+    }
+    self->failed = rc;
+    ngtcp2_ccerr_default(&error);
+    if (rc == NGTCP2_ERR_CRYPTO) {
+        ngtcp2_ccerr_set_tls_alert(&error, ngtcp2_conn_get_tls_alert(self->quic), NULL, 0);
+    } else {
+        ngtcp2_ccerr_set_liberr(&error, rc, NULL, 0);
+    }
+    ngtcp2_path_storage_zero(&path);
+    n = ngtcp2_conn_write_connection_close(self->quic, &path.path, &info, packet, sizeof(packet),
+                                           &error, self->node->sim->now_ns);
+    if (n > 0) {
+        send_packet(self, &path.path, packet, n);
+    }
+}
+
+static void send_all(struct evil *self)
+{
+    const uint64_t now_ns = self->node->sim->now_ns;
+    uint8_t packet[1452];
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
+    ngtcp2_ssize n;
+
+    ngtcp2_path_storage_zero(&path);
+    while ((n = ngtcp2_conn_write_pkt(self->quic, &path.path, &info, packet, sizeof(packet),
+                                      now_ns)) > 0) {
+        send_packet(self, &path.path, packet, n);
+    }
+    if (n < 0) {
+        fail(self, (int)n);
+        return;
+    }
+    ngtcp2_conn_update_pkt_tx_time(self->quic, now_ns);
+    sim_wake_at(self->node, ngtcp2_conn_get_expiry(self->quic));
+}
+
+static void wake(struct sim_node *node)
+{
+    struct evil *self = node->data;
+    const int rc = ngtcp2_conn_handle_expiry(self->quic, node->sim->now_ns);
+
+    if (rc != 0) {
+        fail(self, rc);
+    } else {
+        send_all(self);
+    }
+}
+
+static void fill_params(struct evil *self, ngtcp2_settings *settings,
+                        ngtcp2_transport_params *params)
+{
+    ngtcp2_settings_default(settings);
+    settings->initial_ts = self->node->sim->now_ns;
+    settings->rand_ctx.native_handle = &self->node->sim->workload;
+    ngtcp2_transport_params_default(params);
+    params->initial_max_data = params->initial_max_stream_data_bidi_local = 100000;
+    params->initial_max_streams_bidi = params->initial_max_streams_uni = 10;
+    params->max_idle_timeout = 10 * NGTCP2_SECONDS;
+}
+
+static void start_quic(struct evil *self, const struct iq_path *path, const ngtcp2_pkt_hd *hd)
+{
+    const ngtcp2_rand_ctx ctx = {.native_handle = &self->node->sim->workload};
+    struct iq_quic_path quic_path;
+    ngtcp2_settings settings;
+    ngtcp2_transport_params params;
+    ngtcp2_cid dcid = {.datalen = 18}, scid = {.datalen = 8};
+    int rc;
+
+    iq_quic_path_from(&quic_path, path);
+    fill_random(dcid.data, dcid.datalen, &ctx);
+    fill_random(scid.data, scid.datalen, &ctx);
+    fill_params(self, &settings, &params);
+    start_tls(self);
+    if (hd == NULL) {
+        rc = ngtcp2_conn_client_new(&self->quic, &dcid, &scid, &quic_path.path, NGTCP2_PROTO_VER_V1,
+                                    &callbacks, &settings, &params, NULL, self);
+    } else {
+        params.original_dcid = hd->dcid;
+        params.original_dcid_present = 1;
+        rc = ngtcp2_conn_server_new(&self->quic, &hd->scid, &scid, &quic_path.path, hd->version,
+                                    &callbacks, &settings, &params, NULL, self);
+    }
+    SIM_EXPECT(self->node->sim, rc == 0);
+    ngtcp2_conn_set_tls_native_handle(self->quic, self->crypto);
+}
+
+static void receive(struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    struct evil *self = node->data;
+    struct iq_quic_path path;
+    const ngtcp2_pkt_info info = {.ecn = datagram->ecn};
+    ngtcp2_pkt_hd hd;
+    int rc;
+
+    if (self->closed_count > 0 || datagram->len == 0) {
+        return;
+    }
+    if (self->quic == NULL) {
+        if (ngtcp2_accept(&hd, datagram->data, datagram->len) != 0) {
+            return;
+        }
+        start_quic(self, &datagram->path, &hd);
+    }
+    iq_quic_path_from(&path, &datagram->path);
+    rc = ngtcp2_conn_read_pkt(self->quic, &path.path, &info, datagram->data, datagram->len,
+                              node->sim->now_ns);
+    if (rc != 0) {
+        fail(self, rc);
+    } else {
+        send_all(self);
+    }
+}
+
+static void start(struct evil *self, struct sim_node *node, const struct evil_options *options,
+                  bool dials)
+{
+    *self = (struct evil){.options = *options, .node = node, .dials = dials};
+    node->sim->memory_uncounted = true;
+    node->data = self;
+    node->on_datagram = receive;
+    node->on_wake = wake;
+}
+
+void evil_answer(struct evil *self, struct sim_node *node, const struct evil_options *options)
+{
+    start(self, node, options, false);
+}
+
+void evil_dial(struct evil *self, struct sim_node *node, const struct sim_node *to,
+               const struct evil_options *options)
+{
+    const struct iq_path path = {.local = node->addrs[0], .remote = to->addrs[0]};
+
+    start(self, node, options, true);
+    self->remote = to->addrs[0];
+    start_quic(self, &path, NULL);
+    send_all(self);
+}
+
+void evil_migrate(struct evil *self)
+{
+    const struct iq_path from_there = {.local = self->node->addrs[1], .remote = self->remote};
+    struct iq_quic_path path;
+
+    SIM_EXPECT(self->node->sim, self->node->addr_count > 1);
+    iq_quic_path_from(&path, &from_there);
+    SIM_EXPECT(self->node->sim, ngtcp2_conn_initiate_immediate_migration(
+                                    self->quic, &path.path, self->node->sim->now_ns) == 0);
+    send_all(self);
+}
+
+void evil_fall_silent(struct evil *self)
+{
+    self->node->on_datagram = NULL;
+    self->node->on_wake = NULL;
+}
+
+void evil_free(struct evil *self)
+{
+    evil_fall_silent(self);
+    if (self->ssl != NULL) {
+        SSL_set_shutdown(self->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); /* tickets stay */
+        SSL_set_app_data(self->ssl, NULL);
+    }
+    SSL_free(self->ssl);
+    ngtcp2_crypto_ossl_ctx_del(self->crypto);
+    ngtcp2_conn_del(self->quic);
+    SSL_SESSION_free(self->ticket);
+    SSL_CTX_free(self->ctx);
+    forger_release(&self->forger);
+}

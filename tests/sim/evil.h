@@ -1,0 +1,62 @@
+/*
+ * A peer that does not use our library, and does what it should not: OpenSSL and ngtcp2 in a raw
+ * node.  It dials or answers, with the key and the protocols that a test gives it.
+ */
+#ifndef SIM_EVIL_H
+#define SIM_EVIL_H
+
+#include <ngtcp2/ngtcp2.h>
+#include <ngtcp2/ngtcp2_crypto.h>
+#include <ngtcp2/ngtcp2_crypto_ossl.h>
+#include <openssl/ssl.h>
+
+#include "forger.h"
+#include "sim.h"
+
+enum evil_key {
+    EVIL_KEY_GOOD, /* ed25519, of `seed` */
+    EVIL_KEY_NONE,
+    EVIL_KEY_P256,
+    EVIL_KEY_SMALL_ORDER, /* 01 00 .. 00, with forged signatures */
+};
+
+struct evil_options {
+    enum evil_key key;
+    uint8_t seed[IQ_KEY_LEN];
+    const char *alpn;    /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
+    bool no_raw_keys;    /* knows only certificates */
+    bool default_groups; /* OpenSSL's, with the large post-quantum ones */
+    SSL_SESSION *resume; /* not ours */
+};
+
+struct evil {
+    ngtcp2_crypto_conn_ref ref; /* first: it is what OpenSSL gives back to us */
+    struct evil_options options;
+    struct sim_node *node;
+    struct iq_socket_addr remote;
+    bool dials;
+    struct forger forger;
+    SSL_CTX *ctx;
+    SSL *ssl;
+    ngtcp2_crypto_ossl_ctx *crypto;
+    ngtcp2_conn *quic;
+    SSL_SESSION *ticket; /* the latest that the peer has given us, ours */
+
+    /* What became of it */
+    bool completed;
+    bool was_resumed;
+    bool was_retried;
+    unsigned closed_count;
+    uint64_t code; /* that the peer has closed with */
+    int failed;    /* with this error of ngtcp2, instead */
+};
+
+/* In `node`, which is raw. */
+void evil_dial(struct evil *self, struct sim_node *node, const struct sim_node *to,
+               const struct evil_options *options);
+void evil_answer(struct evil *self, struct sim_node *node, const struct evil_options *options);
+void evil_migrate(struct evil *self);     /* goes on from the node's second address */
+void evil_fall_silent(struct evil *self); /* hears and says nothing any more */
+void evil_free(struct evil *self);
+
+#endif

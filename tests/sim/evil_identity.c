@@ -1,0 +1,272 @@
+/*
+ * Peers that are not who they say, or say nothing: no handler may ever hear of them.
+ *
+ * Each of the traps that OpenSSL and ngtcp2 leave open has its row.
+ */
+#include <string.h>
+
+#include "evil.h"
+#include "note.h"
+
+#define A_WHILE (60 * SIM_SECOND)
+
+#define OFFER_A "\x13iroh-example/echo/0"
+
+static const uint8_t good_seed[IQ_KEY_LEN] = "a seed, which has to be 32 bytes";
+
+/* Those who dial us */
+
+static const struct dial_row {
+    const char *name;
+    struct evil_options options;
+    const char *spoken; /* NULL: refused */
+    uint64_t code;      /* that the peer sees */
+} dial_rows[] = {
+    {.name = "a good peer", .options = {.alpn = OFFER_A}, .spoken = "iroh-example/echo/0"},
+    {.name = "no key", .options = {.key = EVIL_KEY_NONE, .alpn = OFFER_A}, .code = IQ_CODE_NO_KEY},
+    {.name = "a P-256 key",
+     .options = {.key = EVIL_KEY_P256, .alpn = OFFER_A},
+     .code = IQ_CODE_NO_KEY}, /* we ask for ed25519, and it has none */
+    {.name = "a key of small order",
+     .options = {.key = EVIL_KEY_SMALL_ORDER, .alpn = OFFER_A},
+     .code = IQ_CODE_BAD_SIGNATURE},
+    {.name = "no protocol", .code = IQ_CODE_NO_ALPN},
+    {.name = "unknown protocols", .options = {.alpn = "\x01x\x02yz"}, .code = IQ_CODE_NO_ALPN},
+    {.name = "several protocols, and ours decides",
+     .options = {.alpn = "\x01x\x01"
+                         "c\x01"
+                         "b"},
+     .spoken = "b"},
+    {.name = "certificates only",
+     .options = {.alpn = OFFER_A, .no_raw_keys = true},
+     .code = 0x128}, /* handshake_failure */
+    {.name = "post-quantum groups",
+     .options = {.alpn = OFFER_A, .default_groups = true},
+     .spoken = "iroh-example/echo/0"},
+};
+
+static void expect_refused(const struct sim *sim, const struct dial_row *row,
+                           const struct evil *evil, const struct note *heard)
+{
+    if (heard->opened != 0 || heard->closed != 0 || evil->closed_count != 1 ||
+        evil->code != row->code) {
+        SIM_FAIL(sim, "%s: handler called %u times, closed %u, code %#llx, error %d", row->name,
+                 heard->opened, evil->closed_count, (unsigned long long)evil->code, evil->failed);
+    }
+}
+
+static void expect_spoken(const struct sim *sim, const struct dial_row *row,
+                          const struct evil *evil, const struct note *heard)
+{
+    struct iq_secret_key key;
+
+    if (heard->opened != 1 || !evil->completed || strcmp(heard->alpn, row->spoken) != 0) {
+        SIM_FAIL(sim, "%s: handler called %u times, \"%s\", closed %u, code %#llx, error %d",
+                 row->name, heard->opened, heard->alpn, evil->closed_count,
+                 (unsigned long long)evil->code, evil->failed);
+    }
+    iq_secret_key_from_seed(&key, good_seed);
+    SIM_EXPECT(sim, iq_id_equal(&heard->remote_id, iq_secret_key_id(&key)));
+}
+
+/* Two datagrams change places on the way: the second one arrives first. */
+static bool swap_first_two(struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    node->link.delay_ms = node->sent_count == 0 ? 100 : 10;
+    return true;
+}
+
+static void dial_row(const struct sim_options *options, const struct dial_row *row, bool swap)
+{
+    struct sim *sim = sim_new(options);
+    struct sim_node *accepts = sim_add_endpoint(sim, NULL);
+    struct sim_node *raw = sim_add_raw(sim);
+    struct note heard = {0};
+    const struct iq_route routes[] = {
+        {.alpn = "a", .handler = &note_handler, .data = &heard},
+        {.alpn = "b", .handler = &note_handler, .data = &heard},
+        {.alpn = "c", .handler = &note_handler, .data = &heard},
+        {.alpn = "iroh-example/echo/0", .handler = &note_handler, .data = &heard},
+        {0},
+    };
+    struct evil_options wanted = row->options;
+    static struct evil evil;
+
+    memcpy(wanted.seed, good_seed, IQ_KEY_LEN);
+    watch_listen(accepts, routes);
+    raw->tap = swap ? swap_first_two : NULL;
+    evil_dial(&evil, raw, accepts, &wanted);
+    sim_run_for(sim, 5 * SIM_SECOND);
+    if (row->spoken != NULL) {
+        expect_spoken(sim, row, &evil, &heard);
+        SIM_EXPECT(sim, !swap || evil.was_retried);
+        evil_fall_silent(&evil);
+    }
+    sim_run_for(sim, A_WHILE);
+    if (row->spoken == NULL) {
+        expect_refused(sim, row, &evil, &heard);
+    }
+    SIM_EXPECT(sim, accepts->endpoint->env.conn_count == 0);
+    evil_free(&evil);
+    sim_free(sim);
+}
+
+static void tell_dials(const struct sim_options *options)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(dial_rows) / sizeof(dial_rows[0]); i++) {
+        dial_row(options, &dial_rows[i], false);
+    }
+}
+
+/* A ClientHello of two datagrams that change places needs a Retry, or the peer waits for ever. */
+static void tell_swapped_hello(const struct sim_options *options)
+{
+    dial_row(options, &dial_rows[sizeof(dial_rows) / sizeof(dial_rows[0]) - 1], true);
+}
+
+/* Whoever comes back with what he got from us is as welcome as before. */
+static void tell_comes_back(const struct sim_options *options)
+{
+    struct sim *sim = sim_new(options);
+    struct sim_node *accepts = sim_add_endpoint(sim, NULL);
+    struct sim_node *raw = sim_add_raw(sim);
+    struct note heard = {0};
+    const struct iq_route routes[] = {
+        {.alpn = "iroh-example/echo/0", .handler = &note_handler, .data = &heard}, {0}};
+    struct evil_options wanted = {.alpn = OFFER_A};
+    static struct evil evil;
+    unsigned i;
+
+    memcpy(wanted.seed, good_seed, IQ_KEY_LEN);
+    watch_listen(accepts, routes);
+    for (i = 1; i <= 3; i++) {
+        evil_dial(&evil, raw, accepts, &wanted);
+        sim_run_for(sim, 5 * SIM_SECOND);
+        evil_fall_silent(&evil);
+        sim_run_for(sim, A_WHILE);
+        SIM_EXPECT(sim, evil.completed && heard.opened == i && heard.closed == i);
+        SIM_EXPECT(sim, heard.how == IQ_CLOSED_TIMED_OUT);
+        SSL_SESSION_free(wanted.resume);
+        wanted.resume = evil.ticket;
+        evil.ticket = NULL;
+        evil_free(&evil);
+    }
+    SSL_SESSION_free(wanted.resume);
+    sim_free(sim);
+}
+
+/* Someone who goes on from another address, and takes new connection ids there: he is the same, and
+ * his old ids are forgotten. */
+static void tell_migrates(const struct sim_options *options)
+{
+    struct sim *sim = sim_new(options);
+    struct sim_node *accepts = sim_add_endpoint(sim, NULL);
+    struct sim_node *raw = sim_add_raw(sim);
+    struct note heard = {0};
+    const struct iq_route routes[] = {
+        {.alpn = "iroh-example/echo/0", .handler = &note_handler, .data = &heard}, {0}};
+    struct evil_options wanted = {.alpn = OFFER_A};
+    static struct evil evil;
+
+    memcpy(wanted.seed, good_seed, IQ_KEY_LEN);
+    raw->addrs[1] = sim_socket_addr(50, 5000);
+    raw->addr_count = 2;
+    watch_listen(accepts, routes);
+    evil_dial(&evil, raw, accepts, &wanted);
+    sim_run_for(sim, 5 * SIM_SECOND);
+    SIM_EXPECT(sim, heard.opened == 1);
+    evil_migrate(&evil);
+    sim_run_for(sim, 25 * SIM_SECOND);
+    SIM_EXPECT(sim, heard.closed == 0 && evil.closed_count == 0);
+    SIM_EXPECT(sim, iq_conn_remote_addr(watch_conn(accepts, 0))->port == 5000);
+    evil_fall_silent(&evil);
+    sim_run_for(sim, A_WHILE);
+    SIM_EXPECT(sim, heard.closed == 1 && heard.how == IQ_CLOSED_TIMED_OUT);
+    evil_free(&evil);
+    sim_free(sim);
+}
+
+/* Those whom we dial */
+
+static const struct answer_row {
+    const char *name;
+    struct evil_options options;
+    bool other_id; /* we dial another one than that of the key */
+    bool is_good;
+    enum iq_close_how how;
+    uint64_t code;
+} answer_rows[] = {
+    {.name = "a good peer", .options = {.alpn = OFFER_A}, .is_good = true},
+    {.name = "another key",
+     .options = {.alpn = OFFER_A},
+     .other_id = true,
+     .how = IQ_CLOSED_TRANSPORT_ERROR,
+     .code = IQ_CODE_WRONG_ID},
+    {.name = "a key of small order",
+     .options = {.key = EVIL_KEY_SMALL_ORDER, .alpn = OFFER_A},
+     .how = IQ_CLOSED_TRANSPORT_ERROR,
+     .code = IQ_CODE_BAD_SIGNATURE},
+    {.name = "a P-256 key",
+     .options = {.key = EVIL_KEY_P256, .alpn = OFFER_A},
+     .how = IQ_CLOSED_ABORTED_BY_PEER,
+     .code = 0x128}, /* handshake_failure: it cannot sign as we want it */
+    {.name = "no key",
+     .options = {.key = EVIL_KEY_NONE, .alpn = OFFER_A},
+     .how = IQ_CLOSED_ABORTED_BY_PEER,
+     .code = 0x146}, /* protocol_version: without a key it has none */
+    {.name = "no protocol", .how = IQ_CLOSED_TRANSPORT_ERROR, .code = IQ_CODE_NO_ALPN},
+    {.name = "a protocol that was not offered",
+     .options = {.alpn = "\x01x"},
+     .how = IQ_CLOSED_TRANSPORT_ERROR,
+     .code = 0x132}, /* OpenSSL sees that by itself */
+};
+
+static void answer_row(const struct sim_options *options, const struct answer_row *row)
+{
+    struct sim *sim = sim_new(options);
+    struct sim_node *dials = sim_add_endpoint(sim, NULL);
+    struct sim_node *raw = sim_add_raw(sim);
+    struct iq_addr addr = {.count = 1, .socket_addrs = {raw->addrs[0]}};
+    struct evil_options wanted = row->options;
+    struct note heard = {0};
+    struct iq_secret_key key;
+    static struct evil evil;
+
+    memcpy(wanted.seed, good_seed, IQ_KEY_LEN);
+    iq_secret_key_from_seed(&key, good_seed);
+    if (row->other_id) {
+        iq_secret_key_generate(&key);
+    }
+    addr.id = key.id;
+    evil_answer(&evil, raw, &wanted);
+    SIM_EXPECT(sim, watch_dial(NULL, dials, &addr, APP_ALPN, &note_handler, &heard, NULL) == 0);
+    sim_run_for(sim, A_WHILE);
+    if (heard.opened != (row->is_good ? 1 : 0) ||
+        (!row->is_good &&
+         (heard.closed != 1 || heard.how != row->how || heard.code != row->code))) {
+        SIM_FAIL(sim, "%s: handler called %u times, closed %u, how %d, code %#llx", row->name,
+                 heard.opened, heard.closed, (int)heard.how, (unsigned long long)heard.code);
+    }
+    evil_free(&evil);
+    sim_free(sim);
+}
+
+static void tell_answers(const struct sim_options *options)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(answer_rows) / sizeof(answer_rows[0]); i++) {
+        answer_row(options, &answer_rows[i]);
+    }
+}
+
+const struct story evil_identity_stories[] = {
+    {.name = "evil_dials", .run = tell_dials, .seeds = 3},
+    {.name = "evil_swapped_hello", .run = tell_swapped_hello, .weather = STORY_CALM_ONLY},
+    {.name = "evil_comes_back", .run = tell_comes_back, .seeds = 3},
+    {.name = "evil_migrates", .run = tell_migrates, .seeds = 3},
+    {.name = "evil_answers", .run = tell_answers, .seeds = 3},
+    {0},
+};

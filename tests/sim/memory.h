@@ -1,0 +1,19 @@
+/*
+ * Memory that is counted: every live byte of the library and of what is linked into the program.
+ *
+ * The program is linked with --wrap for the functions of malloc.  The simulator itself takes its
+ * memory from sim_alloc(), which does not count.
+ */
+#ifndef SIM_MEMORY_H
+#define SIM_MEMORY_H
+
+#include <stddef.h>
+
+size_t sim_live_bytes(void);
+size_t sim_live_blocks(void);
+
+void *sim_alloc(size_t size); /* zeroed; ends the program if there is none */
+void *sim_realloc(void *block, size_t size);
+void sim_dealloc(void *block);
+
+#endif

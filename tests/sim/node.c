@@ -1,0 +1,199 @@
+/* Nodes, and the wire of the endpoint in each. */
+#include <string.h>
+
+#include "event.h"
+#include "sim.h"
+
+/* The wire of an endpoint */
+
+static struct sim_node *node_of(struct iq_wire *wire) { return (struct sim_node *)wire; }
+
+static uint64_t wire_now(struct iq_wire *wire) { return node_of(wire)->sim->now_ns; }
+
+/* Everything that is sent leaves its mark in the trace.  FNV-1a, eight bytes at a time. */
+static void trace(struct sim *sim, const struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    uint64_t hash = sim->trace;
+    uint64_t word = sim->now_ns;
+    size_t i;
+
+    hash = (hash ^ word) * 0x100000001b3;
+    word = (uint64_t)(node - sim->nodes) << 32 | datagram->path.remote.port;
+    hash = (hash ^ word) * 0x100000001b3;
+    for (i = 0; i < datagram->len; i += 8) {
+        word = 0;
+        memcpy(&word, datagram->data + i, datagram->len - i < 8 ? datagram->len - i : 8);
+        hash = (hash ^ word) * 0x100000001b3;
+        hash ^= hash >> 29;
+    }
+    sim->trace = hash;
+}
+
+void sim_send(struct sim_node *node, const struct iq_datagrams *datagrams)
+{
+    struct iq_datagrams one = *datagrams;
+    size_t left = datagrams->len;
+
+    do { /* a raw node may send an empty one */
+        one.len = left < datagrams->segment_len ? left : datagrams->segment_len;
+        trace(node->sim, node, &one);
+        sim_note_sent(node, &one);
+        if (node->tap == NULL || node->tap(node, &one)) {
+            sim_transmit(node, &one);
+        }
+        one.data += one.len;
+        left -= one.len;
+    } while (left > 0);
+}
+
+static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
+{
+    struct sim_node *node = node_of(wire);
+    struct sim_event *event;
+
+    SIM_EXPECT(node->sim, !node->full);
+    SIM_EXPECT(node->sim, datagrams->len > 0 && datagrams->segment_len > 0);
+    SIM_EXPECT(node->sim, datagrams->len <= SIM_DATAGRAM_MAX);
+    sim_send(node, datagrams);
+    if (!sim_happens(&node->sim->network, node->again_chance)) {
+        return 0;
+    }
+    node->full = true;
+    event = sim_event_new(
+        SIM_WRITABLE, node->sim->now_ns + sim_below(&node->sim->network, 5 * SIM_MILLISECOND), 0);
+    event->node = node;
+    sim_event_push(node->sim, event);
+    return IQ_ERR_AGAIN;
+}
+
+void sim_wake_at(struct sim_node *node, uint64_t deadline_ns)
+{
+    struct sim *sim = node->sim;
+    struct sim_event *event;
+
+    node->wake_ns = deadline_ns;
+    node->wake_version++;
+    if (deadline_ns == IQ_NEVER) {
+        return;
+    }
+    event = sim_event_new(SIM_WAKE, deadline_ns < sim->now_ns ? sim->now_ns : deadline_ns, 0);
+    event->node = node;
+    event->version = node->wake_version;
+    sim_event_push(sim, event);
+}
+
+static void wire_wake_at(struct iq_wire *wire, uint64_t deadline_ns)
+{
+    sim_wake_at(node_of(wire), deadline_ns);
+}
+
+static int wire_find_path(struct iq_wire *wire, struct iq_path *path,
+                          const struct iq_socket_addr *remote)
+{
+    if (remote->ip_version != IQ_IPV4) {
+        return IQ_ERR_UNREACHABLE;
+    }
+    path->local = node_of(wire)->addrs[0];
+    path->remote = *remote;
+    return 0;
+}
+
+static size_t wire_addrs(struct iq_wire *wire, struct iq_socket_addr *addrs, size_t max)
+{
+    const struct sim_node *node = node_of(wire);
+    const size_t count = node->addr_count < max ? node->addr_count : max;
+
+    memcpy(addrs, node->addrs, count * sizeof(*addrs));
+    return count;
+}
+
+static void wire_close(struct iq_wire *wire)
+{
+    struct sim_node *node = node_of(wire);
+
+    SIM_EXPECT(node->sim, node->endpoint != NULL);
+    node->endpoint = NULL;
+    sim_wake_at(node, IQ_NEVER);
+}
+
+static const struct iq_wire simulated_wire = {
+    .now_ns = wire_now,
+    .send = wire_send,
+    .wake_at = wire_wake_at,
+    .find_path = wire_find_path,
+    .addrs = wire_addrs,
+    .close = wire_close,
+};
+
+/* Nodes */
+
+struct iq_socket_addr sim_socket_addr(unsigned host, uint16_t port)
+{
+    return (struct iq_socket_addr){
+        .ip = {10, 0, (uint8_t)(host >> 8), (uint8_t)host}, .port = port, .ip_version = IQ_IPV4};
+}
+
+struct sim_node *sim_add_raw(struct sim *sim)
+{
+    struct sim_node *node = &sim->nodes[sim->node_count++];
+
+    SIM_EXPECT(sim, sim->node_count <= SIM_NODES_MAX);
+    node->sim = sim;
+    node->wire = simulated_wire;
+    node->addrs[0] = sim_socket_addr((unsigned)sim->node_count, 4433);
+    node->addr_count = 1;
+    node->link = sim->options.weather;
+    node->wake_ns = IQ_NEVER;
+    return node;
+}
+
+struct sim_node *sim_add_endpoint(struct sim *sim, const struct iq_endpoint_config *config)
+{
+    struct sim_node *node = sim_add_raw(sim);
+    const int rc = iq_endpoint_new(&node->endpoint, &node->wire, config);
+
+    SIM_EXPECT(sim, rc == 0);
+    return node;
+}
+
+struct sim_node *sim_node_of(const struct iq_endpoint *endpoint)
+{
+    return node_of(endpoint->env.wire);
+}
+
+struct iq_addr sim_addr(const struct sim_node *node)
+{
+    struct iq_addr addr = {.id = node->endpoint->id, .count = 1};
+
+    addr.socket_addrs[0] = node->external.port != 0 ? node->external : node->addrs[0];
+    return addr;
+}
+
+static bool has_addr(const struct sim_node *node, const struct iq_socket_addr *addr,
+                     struct iq_socket_addr *local)
+{
+    size_t i;
+
+    for (i = 0; i < node->addr_count; i++) {
+        const bool translated = i == 0 && node->external.port != 0;
+
+        *local = node->addrs[i];
+        if (iq_socket_addr_equal(translated ? &node->external : local, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct sim_node *sim_find_node(struct sim *sim, const struct iq_socket_addr *addr,
+                               struct iq_socket_addr *local)
+{
+    size_t i;
+
+    for (i = 0; i < sim->node_count; i++) {
+        if (has_addr(&sim->nodes[i], addr, local)) {
+            return &sim->nodes[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,66 @@
+/*
+ * A story: something that may happen to endpoints, and how it has to end.
+ *
+ * Each is a test of its own (`sim_stories NAME`), and is run in every weather that it allows.
+ */
+#ifndef SIM_STORY_H
+#define SIM_STORY_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "app.h"
+#include "memory.h"
+#include "sim.h"
+#include "watch.h"
+
+/* In which weather a story can be told. */
+enum story_weather {
+    STORY_ROUGH_TOO, /* calm, and with loss, reordering and duplication */
+    STORY_CALM_ONLY, /* counts datagrams, or brings its own links */
+};
+
+struct story {
+    const char *name;
+    void (*run)(const struct sim_options *options);
+    enum story_weather weather;
+    unsigned seeds; /* how often in each weather; 0: once */
+};
+
+/* Divides the large numbers of a story: the environment variable SIM_SCALE, 1 if there is none. */
+unsigned story_scale(unsigned count);
+
+/* Two endpoints of which the second echoes: what most stories begin with. */
+struct story_pair {
+    struct sim *sim;
+    struct sim_node *dials, *accepts;
+};
+
+struct story_pair story_pair(const struct sim_options *options,
+                             const struct iq_endpoint_config *dials,
+                             const struct iq_endpoint_config *accepts);
+
+/* Dials, and runs until both sides have the connection; returns the dialling side's.  What has not
+ * happened within a minute is an error. */
+struct iq_conn *story_connect(struct story_pair *pair, const struct iq_protocol_handler *handler,
+                              void *data);
+
+/* Runs until the task has closed, and expects that it is done. */
+void story_finish(struct story_pair *pair, const struct app_task *task, uint64_t limit_ns);
+
+extern const struct story echo_stories[];
+extern const struct story stream_stories[];
+extern const struct story stream_end_stories[];
+extern const struct story close_stories[];
+extern const struct story mischief_stories[];
+extern const struct story dial_stories[];
+extern const struct story incoming_stories[];
+extern const struct story stray_stories[];
+extern const struct story path_stories[];
+extern const struct story crowd_stories[];
+extern const struct story evil_identity_stories[];
+
+#endif
