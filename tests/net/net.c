@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* Far beyond what any story takes, so that a slow machine does not fail them. */
-#define WATCHDOG_S 60.0
+#define WATCHDOG_S 120.0
 
 #define FDS_MAX 4096
 
@@ -192,7 +192,9 @@ struct net_node *net_bind_config(struct net *net, const struct iq_endpoint_confi
 
 struct net_node *net_bind(struct net *net, const char *bind)
 {
-    const struct iq_endpoint_config config = {.bind = {bind}};
+    /* Handshakes may take long when a test makes hundreds of them at the same time. */
+    const struct iq_endpoint_config config = {
+        .bind = {bind}, .connect_timeout_ms = 60000, .accept_timeout_ms = 60000};
 
     return net_bind_config(net, bind == NULL ? NULL : &config);
 }

@@ -12,7 +12,8 @@
 extern const struct iq_protocol_handler app_echo;
 extern const struct iq_route app_echo_routes[];
 
-/* What a dialling application is to do, and what became of it. */
+/* What a dialling application is to do: `len`, `stream_count`, `at_once`, `end_alone` and `stay`;
+ * and what became of it: the others. */
 struct app_task {
     uint64_t len;          /* bytes on each stream */
     unsigned stream_count; /* in all; 0: one */

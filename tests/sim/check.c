@@ -34,12 +34,33 @@ static struct sim_peer *find_peer(struct sim_node *node, const struct iq_socket_
     return &node->peers[node->peer_count++];
 }
 
+/* Whether a connection of this node is being dialled there. */
+static bool is_dialling(const struct sim_node *node, const struct iq_socket_addr *addr)
+{
+    const struct iq_list *conns, *entry;
+
+    if (node->endpoint == NULL) {
+        return false;
+    }
+    conns = &node->endpoint->env.conns;
+    for (entry = conns->next; entry != conns; entry = entry->next) {
+        const struct iq_conn *conn = IQ_CONTAINER_OF(entry, struct iq_conn, in_all);
+
+        if (conn->dials && !conn->handshake_completed &&
+            iq_socket_addr_equal(&conn->remote_addr, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void sim_note_sent(struct sim_node *node, const struct iq_datagrams *datagram)
 {
     struct sim_peer *peer = find_peer(node, &datagram->path.remote);
 
     peer->sent += datagram->len;
-    if (peer->received == 0) {
+    if (!peer->dialled && !peer->validated &&
+        (peer->received == 0 || is_dialling(node, &datagram->path.remote))) {
         peer->dialled = true;
     }
     if (!peer->dialled && !peer->validated && peer->sent > 3 * peer->received) {

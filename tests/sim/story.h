@@ -62,5 +62,6 @@ extern const struct story stray_stories[];
 extern const struct story path_stories[];
 extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
+extern const struct story play_stories[];
 
 #endif
