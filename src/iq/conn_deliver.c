@@ -43,15 +43,22 @@ static void tell_reset(struct iq_conn *conn, struct iq_stream *stream)
     }
 }
 
+/* A handler that has seen the peer's end, and has finished, is done with the stream. */
 static void tell_ready(struct iq_conn *conn, struct iq_stream *stream)
 {
+    const bool at_end = iq_stream_at_end(stream);
+
     stream->news_ready = false;
+    if (stream->end_told && stream->finished) {
+        return;
+    }
     if (conn->handler->on_stream_ready != NULL) {
         conn->handler->on_stream_ready(stream);
     } else if (!stream->ours) {
         iq_stream_stop(stream, 0);
         iq_stream_reset(stream, 0);
     }
+    stream->end_told = at_end || iq_stream_at_end(stream);
 }
 
 static void tell_stream_closed(const struct iq_conn *conn, struct iq_stream *stream)

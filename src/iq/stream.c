@@ -239,6 +239,7 @@ size_t iq_stream_write(struct iq_stream *stream, const void *data, size_t len)
     if (len > taken) {
         iq_list_append(&streams->short_of_room, &stream->in_short);
     } else {
+        iq_list_remove(&stream->in_short);
         taken = len;
     }
     if (taken == 0) {
@@ -258,6 +259,7 @@ void iq_stream_finish(struct iq_stream *stream)
 {
     if (can_send(stream) && !stream->finished) {
         stream->finished = true;
+        iq_list_remove(&stream->in_short);
         make_sending(stream);
     }
 }
@@ -272,6 +274,7 @@ void iq_stream_reset(struct iq_stream *stream, uint64_t code)
     stream->send_over = true;
     stream->wants_reset = true;
     stream->our_reset_code = code;
+    iq_list_remove(&stream->in_short);
     make_sending(stream);
 }
 

@@ -63,6 +63,7 @@ struct iq_stream {
     bool shown;     /* the handler knows it */
 
     /* Not yet told to the handler */
+    bool end_told; /* on_stream_ready has seen the peer's end */
     bool news_ready;
     bool news_reset;
     bool news_stopped;

@@ -267,11 +267,48 @@ static void tell_unwanted(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
+/* What becomes of a stream after its end concerns its handler no more */
+
+static void echo_and_count(struct iq_stream *stream)
+{
+    unsigned *ends = iq_conn_data(iq_stream_conn(stream));
+
+    app_echo.on_stream_ready(stream);
+    *ends += iq_stream_at_end(stream) ? 1 : 0;
+}
+
+/* The echo is written and finished, but waits for the peer's window when the peer gives it up. */
+static void tell_end_once(const struct sim_options *options)
+{
+    static const struct iq_endpoint_config small_window = {.stream_window = 1000};
+    static const struct iq_protocol_handler counting = {.on_stream_ready = echo_and_count};
+    static const struct iq_protocol_handler deaf = {.on_connect = NULL};
+    static const uint8_t bytes[100000];
+    unsigned ends = 0;
+    const struct iq_route routes[] = {{.alpn = APP_ALPN, .handler = &counting, .data = &ends}, {0}};
+    struct story_pair pair = story_pair(options, &small_window, NULL);
+    struct iq_stream *stream;
+    struct iq_conn *conn;
+
+    watch_listen(pair.accepts, routes);
+    conn = story_connect(&pair, &deaf, NULL);
+    SIM_EXPECT(pair.sim, watch_open_bi(&stream, conn) == 0);
+    SIM_EXPECT(pair.sim, iq_stream_write(stream, bytes, sizeof(bytes)) == sizeof(bytes));
+    iq_stream_finish(stream);
+    sim_run_for(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, ends == 1);
+    iq_stream_stop(stream, STOP_CODE);
+    sim_run_for(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, ends == 1);
+    sim_free(pair.sim);
+}
+
 const struct story stream_end_stories[] = {
     {.name = "streams_reset_and_stop", .run = tell_reset_and_stop},
     {.name = "streams_reset_and_stop_codes", .run = tell_reset_and_stop_codes, .seeds = 5},
     {.name = "streams_stopped_swallows", .run = tell_stopped_swallows, .seeds = 3},
     {.name = "streams_implicit_given_up", .run = tell_implicit_given_up, .seeds = 5},
     {.name = "streams_unwanted", .run = tell_unwanted, .seeds = 3},
+    {.name = "streams_end_once", .run = tell_end_once},
     {0},
 };
