@@ -47,7 +47,7 @@ static void dial_with_fault(struct net *net, struct net_call *call, bool accepts
 static void fail_everywhere(struct net *net, const struct error_row rows[AT_ONCE], unsigned count)
 {
     static struct net_call calls[AT_ONCE][CALLS][WAYS];
-    const size_t all = AT_ONCE * CALLS * WAYS;
+    const size_t all = sizeof(calls) / sizeof(calls[0][0][0]);
     char name[64];
 
     memset(calls, 0, sizeof(calls));
