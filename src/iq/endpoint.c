@@ -236,12 +236,8 @@ static struct iq_conn *find_conn(const struct iq_endpoint *endpoint,
 
 static void receive_datagram(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram)
 {
-    struct iq_conn *conn;
+    struct iq_conn *conn = find_conn(endpoint, datagram);
 
-    if (datagram->len == 0) { /* ngtcp2 asserts that there is something */
-        return;
-    }
-    conn = find_conn(endpoint, datagram);
     if (conn == NULL) {
         iq_endpoint_receive_stray(endpoint, datagram);
         return;
@@ -259,7 +255,7 @@ void iq_endpoint_receive(struct iq_endpoint *endpoint, const struct iq_datagrams
 
     endpoint->env.agenda.turn_will_come = true;
     iq_agenda_now(&endpoint->env.agenda);
-    while (left > 0) {
+    while (left > 0) { /* ngtcp2 asserts that a datagram is not empty */
         one.len = left < datagrams->segment_len ? left : datagrams->segment_len;
         receive_datagram(endpoint, &one);
         one.data += one.len;

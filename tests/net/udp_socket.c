@@ -1,6 +1,7 @@
 /* One socket of ours, without an endpoint: what goes beside the datagrams, both ways. */
 #include "udp_socket.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 /* The calls to sendmsg() are looked at on their way. */
 static struct {
     unsigned count;
+    unsigned interrupted; /* the next calls, by a signal */
     bool has_source, has_segment, has_ecn;
 } seen;
 
@@ -34,6 +36,11 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
         seen.has_ecn |= (level == IPPROTO_IP && type == IP_TOS) ||
                         (level == IPPROTO_IPV6 && type == IPV6_TCLASS);
         seen.has_segment |= level == IPPROTO_UDP && type == UDP_SEGMENT;
+    }
+    if (seen.interrupted > 0) {
+        seen.interrupted--;
+        errno = EINTR;
+        return -1;
     }
     return __real_sendmsg(fd, msg, flags);
 }
@@ -214,6 +221,28 @@ static void test_segments(void **state)
     iq_udp_socket_close(&to);
 }
 
+/* A signal is no reason to lose a datagram. */
+static void test_interrupted(void **state)
+{
+    struct iq_udp_socket from = bind_at("127.0.0.1:0"), to = bind_at("127.0.0.1:0");
+    const struct iq_datagrams out = {.path = {.local = from.local, .remote = to.local},
+                                     .data = (const uint8_t *)"Hello, world!",
+                                     .len = 13,
+                                     .segment_len = 13};
+    struct iq_datagrams in;
+    uint8_t buffer[100];
+    size_t sent = 0;
+
+    memset(&seen, 0, sizeof(seen));
+    seen.interrupted = 2;
+    assert_int_equal(iq_udp_socket_send(&from, &out, &sent), 0);
+    assert_int_equal(seen.count, 3);
+    receive(&to, buffer, sizeof(buffer), &in);
+    assert_int_equal(in.len, 13);
+    iq_udp_socket_close(&from);
+    iq_udp_socket_close(&to);
+}
+
 static void test_path(void **state)
 {
     struct iq_udp_socket v4 = bind_at("127.0.0.2:0"), any = bind_at("0.0.0.0:0");
@@ -239,11 +268,9 @@ static void test_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ecn_and_addresses),
-        cmocka_unit_test(test_ecn_beside_dscp),
-        cmocka_unit_test(test_odd_datagrams),
-        cmocka_unit_test(test_segments),
-        cmocka_unit_test(test_path),
+        cmocka_unit_test(test_ecn_and_addresses), cmocka_unit_test(test_ecn_beside_dscp),
+        cmocka_unit_test(test_odd_datagrams),     cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_interrupted),       cmocka_unit_test(test_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
