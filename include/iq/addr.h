@@ -19,6 +19,8 @@
 #include "iq/error.h"
 #include "iq/key.h"
 
+#pragma GCC visibility push(default)
+
 enum iq_ip_version { IQ_IPV4 = 4, IQ_IPV6 = 6 };
 
 /* An IP address and a UDP port.  All zero means none. */
@@ -51,5 +53,7 @@ struct iq_addr {
     struct iq_socket_addr socket_addrs[IQ_ADDR_MAX]; /* the first `count` of them */
     size_t count;
 };
+
+#pragma GCC visibility pop
 
 #endif

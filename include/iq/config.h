@@ -7,9 +7,24 @@
 #ifndef IQ_CONFIG_H
 #define IQ_CONFIG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "iq/key.h"
+
+/*
+ * Where the events of connections are written, for those who look with qvis: JSON text sequences
+ * of draft-ietf-quic-qlog-main-schema, a file for each connection.  These functions must not call
+ * the library: it is in the middle of something.
+ */
+struct iq_qlog {
+    /* Begins the file of a connection; `name` is unique to it and fit for a file name.  NULL: this
+     * connection is not logged. */
+    void *(*open)(const char *name, void *arg);
+    void (*write)(void *file, const void *data, size_t len);
+    void (*close)(void *file);
+    void *arg;
+};
 
 #define IQ_BIND_MAX 4
 
@@ -31,6 +46,13 @@ struct iq_endpoint_config {
     uint64_t stream_send_buffer; /* 1000000 bytes written ahead and not yet acknowledged */
     uint64_t conn_send_buffer;   /* 10000000 bytes on all streams of a connection together */
     uint16_t max_datagram_size;  /* 1452 bytes of UDP payload that discovery may reach; 1200 up */
+
+    /* For those who look with Wireshark: every secret of every connection, one line of the NSS key
+     * log format each, without a newline.  Whoever has them reads all traffic.  NULL: none. */
+    void (*on_secret)(const char *line, void *arg);
+    void *on_secret_arg;
+
+    const struct iq_qlog *qlog; /* NULL: none; must outlive the endpoint */
 };
 
 #endif

@@ -15,6 +15,8 @@
 #include "iq/error.h"
 #include "iq/key.h"
 
+#pragma GCC visibility push(default)
+
 struct iq_conn;
 struct iq_endpoint;
 struct iq_stream;
@@ -83,5 +85,7 @@ IQ_MUST_CHECK int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *co
  * answer before you close.  on_closed follows.  Only the first close counts.
  */
 void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason);
+
+#pragma GCC visibility pop
 
 #endif

@@ -22,8 +22,9 @@
 #include "iq/key.h"
 #include "iq/protocol.h"
 
+#pragma GCC visibility push(default)
+
 struct ev_loop;
-struct iq_conn;
 struct iq_endpoint;
 struct iq_incoming;
 
@@ -54,8 +55,12 @@ void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *
                         void *data);
 
 /*
- * Starts to connect to `addr` with `alpn` (both copied); `data` is the connection's first
+ * Starts to connect to `addr` with `alpn` (both copied).  `data` is the connection's first
  * iq_conn_data().  The handler hears on_connect, or on_closed if that fails.
+ *
+ * Of several addresses those that have a route from here are tried in their order, each 250 ms
+ * after the one before or as soon as that has failed, until the first is proven.  RFC 8305, in
+ * spirit.
  *
  * IQ_ERR_CLOSED; IQ_ERR_SELF for our own id; IQ_ERR_INVALID_ALPN; IQ_ERR_INVALID_KEY for an id that
  * nobody can hold; IQ_ERR_NO_ADDR; IQ_ERR_UNREACHABLE if no address has a route from our sockets;
@@ -69,9 +74,9 @@ struct iq_connect_options {
     uint32_t timeout_ms; /* 0: the endpoint's connect_timeout_ms.  At most the idle time-out. */
 };
 
-/* The same with options, and the connection in `conn`: for on_closed only, until on_connect. */
-IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_conn **conn, struct iq_endpoint *endpoint,
-                                           const struct iq_addr *addr, const char *alpn,
+/* The same with options; NULL means none. */
+IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr *addr,
+                                           const char *alpn,
                                            const struct iq_protocol_handler *handler, void *data,
                                            const struct iq_connect_options *options);
 
@@ -84,5 +89,7 @@ IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_conn **conn, struct iq_endp
  * IQ_ERR_CLOSED if it is closing already; the first call's callback tells when it is done.
  */
 int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg);
+
+#pragma GCC visibility pop
 
 #endif

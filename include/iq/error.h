@@ -7,6 +7,8 @@
 #ifndef IQ_ERROR_H
 #define IQ_ERROR_H
 
+#pragma GCC visibility push(default)
+
 /* The caller must look at the result. */
 #define IQ_MUST_CHECK __attribute__((warn_unused_result))
 
@@ -39,5 +41,7 @@ enum iq_error {
 
 /* One clause in English, without a full stop, for a code above or for 0.  Never NULL. */
 const char *iq_strerror(int error);
+
+#pragma GCC visibility pop
 
 #endif

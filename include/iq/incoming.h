@@ -24,6 +24,8 @@
 #include "iq/error.h"
 #include "iq/protocol.h"
 
+#pragma GCC visibility push(default)
+
 struct iq_incoming;
 
 /*
@@ -49,5 +51,7 @@ const struct iq_socket_addr *iq_incoming_local_addr(const struct iq_incoming *in
 
 /* Whether the peer has proven that it receives at its address. */
 bool iq_incoming_is_validated(const struct iq_incoming *incoming);
+
+#pragma GCC visibility pop
 
 #endif

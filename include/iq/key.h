@@ -20,6 +20,8 @@
 
 #include "iq/error.h"
 
+#pragma GCC visibility push(default)
+
 #define IQ_KEY_LEN           32
 #define IQ_SIGNATURE_LEN     64
 #define IQ_ID_STR_SIZE       65 /* 64 hex digits and the terminating NUL */
@@ -80,5 +82,7 @@ IQ_MUST_CHECK int iq_id_parse(struct iq_id *id, const char *text);
 const char *iq_id_str(const struct iq_id *id, char str[IQ_ID_STR_SIZE]);
 const char *iq_id_short_str(const struct iq_id *id, char str[IQ_ID_SHORT_STR_SIZE]); /* for logs */
 const char *iq_id_z32_str(const struct iq_id *id, char str[IQ_ID_Z32_STR_SIZE]);     /* z-base-32 */
+
+#pragma GCC visibility pop
 
 #endif

@@ -16,6 +16,8 @@
 #include "iq/error.h"
 #include "iq/protocol.h"
 
+#pragma GCC visibility push(default)
+
 struct iq_endpoint;
 struct iq_router;
 
@@ -37,5 +39,7 @@ struct iq_endpoint *iq_router_endpoint(const struct iq_router *router);
  * is shutting down already; the first call's callback tells when it is done.
  */
 int iq_router_shutdown(struct iq_router *router, void (*closed)(void *arg), void *arg);
+
+#pragma GCC visibility pop
 
 #endif

@@ -30,6 +30,8 @@
 #include "iq/bytes.h"
 #include "iq/error.h"
 
+#pragma GCC visibility push(default)
+
 struct iq_conn;
 struct iq_stream;
 
@@ -89,5 +91,7 @@ void iq_stream_finish(struct iq_stream *stream);
 /* Gives up sending: what the peer has not got yet is lost, and it sees `code`.  RFC 9000, section
  * 3.1.  Does nothing once everything, with its end, has been acknowledged. */
 void iq_stream_reset(struct iq_stream *stream, uint64_t code);
+
+#pragma GCC visibility pop
 
 #endif

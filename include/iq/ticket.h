@@ -25,6 +25,8 @@
 #include "iq/addr.h"
 #include "iq/error.h"
 
+#pragma GCC visibility push(default)
+
 /* A ticket never changes, and owns its memory. */
 struct iq_ticket;
 
@@ -78,5 +80,7 @@ const char *iq_ticket_relay(const struct iq_ticket *ticket, size_t i);
 
 /* Whether both have the same id and the same addresses of all kinds. */
 bool iq_ticket_equal(const struct iq_ticket *a, const struct iq_ticket *b);
+
+#pragma GCC visibility pop
 
 #endif

@@ -169,6 +169,10 @@ void iq_conn_let_go(struct iq_conn *conn)
     while ((node = iq_list_pop(&conn->streams.all)) != NULL) {
         iq_stream_free(IQ_CONTAINER_OF(node, struct iq_stream, in_all));
     }
+    if (conn->qlog != NULL) {
+        conn->env->config.qlog->close(conn->qlog);
+        conn->qlog = NULL;
+    }
 }
 
 void iq_conn_free(struct iq_conn *conn)

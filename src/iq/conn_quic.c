@@ -6,6 +6,7 @@
  * the whole connection, so only the want of memory does.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -282,6 +283,37 @@ static void fill_params(ngtcp2_transport_params *params, const struct iq_endpoin
     params->active_connection_id_limit = 4;
 }
 
+/* qlog */
+
+static void write_qlog(void *user_data, uint32_t flags, const void *data, size_t len)
+{
+    const struct iq_conn *conn = user_data;
+
+    if (len > 0) {
+        conn->env->config.qlog->write(conn->qlog, data, len);
+    }
+}
+
+/* Named after the id that the first packet of the connection was sent to, as it is everywhere. */
+static void start_qlog(struct iq_conn *conn, ngtcp2_settings *settings, const ngtcp2_cid *dcid)
+{
+    const struct iq_qlog *qlog = conn->env->config.qlog;
+    char name[64]; /* two digits for each of up to 20 bytes, and the side */
+    size_t i;
+
+    if (qlog == NULL) {
+        return;
+    }
+    for (i = 0; i < dcid->datalen; i++) {
+        (void)snprintf(name + 2 * i, sizeof(name) - 2 * i, "%02x", dcid->data[i]);
+    }
+    (void)snprintf(name + 2 * i, sizeof(name) - 2 * i, conn->dials ? "-connect" : "-accept");
+    conn->qlog = qlog->open(name, qlog->arg);
+    if (conn->qlog != NULL) {
+        settings->qlog_write = write_qlog;
+    }
+}
+
 static int start(struct iq_conn *conn, int rc)
 {
     if (rc != 0) {
@@ -305,6 +337,7 @@ int iq_quic_dial(struct iq_conn *conn, const struct iq_path *path, uint32_t time
     iq_quic_random_cid(&dcid, NGTCP2_MAX_CIDLEN);
     iq_quic_random_cid(&scid, IQ_CID_LEN);
     fill_settings(&settings, conn->env, timeout_ms);
+    start_qlog(conn, &settings, &dcid);
     fill_params(&params, &conn->env->config);
     if (iq_conn_add_cid(conn, &scid) != 0) {
         return IQ_ERR_NOMEM;
@@ -336,6 +369,7 @@ int iq_quic_answer(struct iq_conn *conn, const struct iq_conn_initial *initial)
         settings.tokenlen = initial->token_len;
         settings.token_type = NGTCP2_TOKEN_TYPE_RETRY;
     }
+    start_qlog(conn, &settings, &params.original_dcid);
     params.stateless_reset_token_present = 1;
     if (ngtcp2_crypto_generate_stateless_reset_token(params.stateless_reset_token,
                                                      env->reset_secret, sizeof(env->reset_secret),

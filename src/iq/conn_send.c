@@ -282,13 +282,19 @@ static void send_close(struct iq_conn *conn)
     }
 }
 
+/* Whether a connection that waits for its start has come to it. */
+static bool may_send(const struct iq_conn *conn)
+{
+    return conn->start_ns <= conn->env->agenda.now_ns;
+}
+
 /* When the connection must be looked at again. */
 static uint64_t next_deadline(const struct iq_conn *conn)
 {
     switch (conn->state) {
     case IQ_CONN_HANDSHAKE:
     case IQ_CONN_OPEN:
-        return ngtcp2_conn_get_expiry(conn->quic);
+        return may_send(conn) ? ngtcp2_conn_get_expiry(conn->quic) : conn->start_ns;
     case IQ_CONN_CLOSING: /* when the wire has room */
     case IQ_CONN_GONE:
         return IQ_NEVER;
@@ -304,7 +310,9 @@ void iq_conn_send(struct iq_conn *conn)
     struct iq_conn_env *env = conn->env;
 
     if (!env->wire_is_full && conn->state < IQ_CONN_CLOSING) {
-        send_packets(conn);
+        if (may_send(conn)) {
+            send_packets(conn);
+        }
     } else if (!env->wire_is_full && conn->state == IQ_CONN_CLOSING) {
         send_close(conn);
     }

@@ -56,6 +56,7 @@ struct iq_conn {
     enum iq_conn_state state;
     ngtcp2_conn *quic; /* NULL from LINGERING on */
     struct iq_tls_session *tls;
+    void *qlog;                                /* the application's file for it, NULL: none */
     const struct iq_protocol_handler *handler; /* NULL until the protocol is known */
     void *data;
     char *alpn;
@@ -67,6 +68,7 @@ struct iq_conn {
     struct iq_conn_name *cids;         /* by which it is known in env->cids */
     struct iq_conn_name *reset_tokens; /* and in env->reset_tokens */
     struct iq_heap_entry timer;
+    uint64_t start_ns; /* before that nothing is sent */
     bool dials;
     bool id_is_proven;
     bool shutdown_told;

@@ -54,7 +54,7 @@ static int start_tls(struct iq_endpoint *endpoint, const struct iq_secret_key *g
         key = *given;
     }
     endpoint->id = key.id;
-    rc = iq_tls_new(&endpoint->env.tls, &key);
+    rc = iq_tls_new(&endpoint->env.tls, &key, &endpoint->env.config);
     iq_secret_key_wipe(&key);
     return rc;
 }
@@ -131,70 +131,6 @@ void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *
 {
     endpoint->acceptor = acceptor;
     endpoint->acceptor_data = data;
-}
-
-/* The first address that has a route from here. */
-static int find_path(const struct iq_endpoint *endpoint, struct iq_path *path,
-                     const struct iq_addr *addr)
-{
-    struct iq_wire *wire = endpoint->env.wire;
-    size_t i;
-
-    for (i = 0; i < addr->count; i++) {
-        if (wire->find_path(wire, path, &addr->socket_addrs[i]) == 0) {
-            return 0;
-        }
-    }
-    return addr->count == 0 ? IQ_ERR_NO_ADDR : IQ_ERR_UNREACHABLE;
-}
-
-int iq_endpoint_connect_with(struct iq_conn **conn, struct iq_endpoint *endpoint,
-                             const struct iq_addr *addr, const char *alpn,
-                             const struct iq_protocol_handler *handler, void *data,
-                             const struct iq_connect_options *options)
-{
-    struct iq_conn_env *env = &endpoint->env;
-    const size_t alpn_len = strlen(alpn);
-    uint32_t timeout_ms = env->config.connect_timeout_ms;
-    struct iq_path path;
-    int rc;
-
-    assert(handler != NULL && addr->count <= IQ_ADDR_MAX);
-    if (endpoint->closing) {
-        return IQ_ERR_CLOSED;
-    }
-    if (iq_id_equal(&addr->id, &endpoint->id)) {
-        return IQ_ERR_SELF;
-    }
-    if (alpn_len == 0 || alpn_len > 255) {
-        return IQ_ERR_INVALID_ALPN;
-    }
-    if (!iq_id_is_valid(&addr->id)) {
-        return IQ_ERR_INVALID_KEY;
-    }
-    rc = find_path(endpoint, &path, addr);
-    if (rc != 0) {
-        return rc;
-    }
-    if (options != NULL && options->timeout_ms != 0) {
-        timeout_ms = options->timeout_ms;
-    }
-    iq_agenda_now(&env->agenda);
-    rc = iq_conn_dial(conn, env, &path, &addr->id, alpn, timeout_ms);
-    if (rc != 0) {
-        return rc;
-    }
-    (*conn)->handler = handler;
-    (*conn)->data = data;
-    return 0;
-}
-
-int iq_endpoint_connect(struct iq_endpoint *endpoint, const struct iq_addr *addr, const char *alpn,
-                        const struct iq_protocol_handler *handler, void *data)
-{
-    struct iq_conn *conn;
-
-    return iq_endpoint_connect_with(&conn, endpoint, addr, alpn, handler, data, NULL);
 }
 
 int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg)

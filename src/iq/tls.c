@@ -31,10 +31,13 @@
 
 struct iq_tls {
     SSL_CTX *ctx;
+    void (*on_secret)(const char *line, void *arg);
+    void *on_secret_arg;
 };
 
 struct iq_tls_session {
     ngtcp2_crypto_conn_ref ref; /* first: it is what OpenSSL gives back to us */
+    struct iq_tls *tls;
     ngtcp2_crypto_ossl_ctx *crypto;
     SSL *ssl;
     ngtcp2_conn *quic;
@@ -145,6 +148,13 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
     return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
 }
 
+static void tell_secret(const SSL *ssl, const char *line)
+{
+    const struct iq_tls *tls = session_of(ssl)->tls;
+
+    tls->on_secret(line, tls->on_secret_arg);
+}
+
 static bool set_rules(SSL_CTX *ctx)
 {
     static const unsigned char raw_public_key[] = {TLSEXT_cert_type_rpk};
@@ -184,7 +194,8 @@ static bool set_key(SSL_CTX *ctx, const struct iq_secret_key *key)
 /* Without it ngtcp2 looks its algorithms up again for every packet key. */
 static void start_crypto(void) { (void)ngtcp2_crypto_ossl_init(); }
 
-int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key)
+int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
+               const struct iq_endpoint_config *config)
 {
     static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
     struct iq_tls *self = calloc(1, sizeof(*self));
@@ -198,6 +209,11 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key)
         ERR_clear_error();
         iq_tls_free(self);
         return IQ_ERR_CRYPTO;
+    }
+    if (config->on_secret != NULL) {
+        self->on_secret = config->on_secret;
+        self->on_secret_arg = config->on_secret_arg;
+        SSL_CTX_set_keylog_callback(self->ctx, tell_secret);
     }
     *tls = self;
     return 0;
@@ -225,6 +241,7 @@ static struct iq_tls_session *new_session(struct iq_tls *tls)
         iq_tls_session_free(session);
         return NULL;
     }
+    session->tls = tls;
     session->ref.get_conn = get_quic;
     SSL_set_app_data(session->ssl, &session->ref);
     return session;

@@ -9,6 +9,7 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "iq/config.h"
 #include "iq/error.h"
 #include "iq/key.h"
 #include "iq/protocol.h"
@@ -16,7 +17,9 @@
 struct iq_tls;         /* of an endpoint: its key, and the rules for all its sessions */
 struct iq_tls_session; /* of a connection */
 
-IQ_MUST_CHECK int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key);
+/* Of `config` it uses on_secret. */
+IQ_MUST_CHECK int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
+                             const struct iq_endpoint_config *config);
 void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
 
 /* The side that dials: accepts only a peer that holds the key of `id`, and speaks only `alpn`. */

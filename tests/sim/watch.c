@@ -308,10 +308,10 @@ int watch_dial(struct iq_conn **conn, struct sim_node *node, const struct iq_add
                const struct iq_connect_options *options)
 {
     struct iq_conn *made;
-    const int rc =
-        iq_endpoint_connect_with(&made, node->endpoint, addr, alpn, &watching, data, options);
+    const int rc = iq_endpoint_connect_with(node->endpoint, addr, alpn, &watching, data, options);
 
-    if (rc == 0) {
+    if (rc == 0) { /* of one address there is one attempt, the newest connection */
+        made = IQ_CONTAINER_OF(node->endpoint->env.conns.prev, struct iq_conn, in_all);
         add_conn(made, handler);
         if (conn != NULL) {
             *conn = made;
