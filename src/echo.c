@@ -16,7 +16,7 @@ static void echo_accept(struct iq_conn *conn)
     printf("accepted connection from %s\n", iq_id_str(iq_conn_remote_id(conn), id));
 }
 
-static void echo_stream(struct iq_stream *stream)
+bool echo_copy(struct iq_stream *stream)
 {
     size_t sent;
 
@@ -25,8 +25,12 @@ static void echo_stream(struct iq_stream *stream)
         sent = iq_stream_write(stream, in.data, in.len);
         iq_stream_consume(stream, sent);
     } while (sent > 0);
+    return iq_stream_at_end(stream);
+}
 
-    if (iq_stream_at_end(stream)) {
+static void echo_stream(struct iq_stream *stream)
+{
+    if (echo_copy(stream)) {
         printf("Copied over %" PRIu64 " byte(s)\n", iq_stream_bytes_read(stream));
         iq_stream_finish(stream); /* makes the peer's read_to_end return */
     }

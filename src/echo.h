@@ -9,4 +9,7 @@
 
 extern const struct iq_protocol_handler echo_handler;
 
+/* Sends back what there is room for.  Whether that was all, and the peer has ended its side. */
+bool echo_copy(struct iq_stream *stream);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli.h"
 #include "echo.h"
 
 static const char hello[] = "Hello, world!";
@@ -72,7 +73,7 @@ static int start(struct ev_loop *loop)
                                router);
 }
 
-int main(void)
+static int demo(void)
 {
     struct ev_loop *loop = ev_default_loop(0);
     int rc = start(loop);
@@ -89,3 +90,6 @@ int main(void)
     }
     return heard ? 0 : 1;
 }
+
+/* With arguments the two sides are two programs: listen and connect. */
+int main(int argc, char **argv) { return argc > 1 ? cli_main(argc, argv) : demo(); }
