@@ -3,16 +3,16 @@
 //   iroh_peer.mjs accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry]
 //   iroh_peer.mjs connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
 //                         [--size BYTES] [--streams N] [--connections N]
+//                         [--ticket T]: instead of --id and --addr
 //   both                  [--code N] [--reason TEXT]: what `close` and the end of `echo` say
 //
-// It prints one JSON object per event and line; ./peer.c is the same on our library.  "accept" ends
-// when its standard input does, "connect" after its last connection.  The environment's IROH_DIR is
-// the folder that ./setup prints.
-import { createRequire } from 'node:module';
+// It prints one JSON object per event and line; ./peer.c is the same on our library, but without
+// tickets.  "accept" ends when its standard input does, "connect" after its last connection.
 import { parseArgs } from 'node:util';
 
-const { Endpoint, EndpointAddr, EndpointId, RelayMode, presetMinimal } =
-    createRequire(process.env.IROH_DIR + '/')('@number0/iroh/index.js');
+import {
+    EndpointAddr, EndpointId, EndpointTicket, bind, boundAddr, bytes, text,
+} from './iroh.mjs';
 
 const { values: options, positionals: [command] } = parseArgs({
     allowPositionals: true,
@@ -20,6 +20,7 @@ const { values: options, positionals: [command] } = parseArgs({
         alpn: { type: 'string', multiple: true },
         id: { type: 'string' },
         addr: { type: 'string' },
+        ticket: { type: 'string' },
         behaviour: { type: 'string', default: 'echo' },
         size: { type: 'string', default: '13' },
         streams: { type: 'string', default: '1' },
@@ -28,10 +29,6 @@ const { values: options, positionals: [command] } = parseArgs({
         reason: { type: 'string', default: 'bye!' },
     },
 });
-
-// The binding takes and gives plain arrays of numbers.
-const bytes = (text) => [...Buffer.from(text)];
-const text = (array) => Buffer.from(array).toString();
 
 function say(event, details = {}) {
     process.stdout.write(JSON.stringify({ event, ...details }) + '\n');
@@ -42,16 +39,10 @@ function words(error) {
     return error.message.split('\n\nStack backtrace')[0].split('\n').at(-1).trim();
 }
 
-async function bind(alpns) {
-    const builder = Endpoint.builder();
-    presetMinimal(builder);
-    builder.relayMode(RelayMode.disabled());
-    builder.bindAddr('127.0.0.1:0');
-    builder.alpns(alpns.map(bytes));
-    const endpoint = await builder.bind();
-    // iroh binds an IPv6 socket as well; the tests dial this one.
-    const addr = endpoint.boundSockets().find((socket) => socket.startsWith('127.0.0.1:'));
-    say('bound', { id: endpoint.id().toString(), addr });
+async function begin(alpns) {
+    const endpoint = await bind(alpns);
+    const ticket = EndpointTicket.fromAddr(endpoint.addr()).toString();
+    say('bound', { id: endpoint.id().toString(), addr: boundAddr(endpoint), ticket });
     return endpoint;
 }
 
@@ -102,7 +93,7 @@ async function serve(incoming) {
 }
 
 async function accept() {
-    const endpoint = await bind(options.alpn);
+    const endpoint = await begin(options.alpn);
     process.stdin.resume().on('end', async () => {
         await endpoint.close();
         process.exit(0);
@@ -136,11 +127,15 @@ async function echo(connection) {
     say('echoed', { streams, bytes: length, equal: equal.every(Boolean) });
 }
 
+function dialled() {
+    if (options.ticket) return EndpointTicket.fromString(options.ticket).endpointAddr();
+    return new EndpointAddr(EndpointId.fromString(options.id), null, [options.addr]);
+}
+
 async function dial(endpoint) {
-    const addr = new EndpointAddr(EndpointId.fromString(options.id), null, [options.addr]);
     let connection;
     try {
-        connection = await endpoint.connect(addr, bytes(options.alpn[0]));
+        connection = await endpoint.connect(dialled(), bytes(options.alpn[0]));
     } catch (error) {
         say('failed', { error: words(error) });
         return;
@@ -154,7 +149,7 @@ async function dial(endpoint) {
 }
 
 async function connect() {
-    const endpoint = await bind([]);
+    const endpoint = await begin([]);
     for (let i = 0; i < Number(options.connections); i++) await dial(endpoint);
     await endpoint.close();
     process.exit(0);

@@ -4,9 +4,9 @@
 //   scenarios.mjs NAME OUR_PEER      runs one: ours accepts and iroh connects, then the reverse
 //   scenarios.mjs NAME               runs it with iroh on both sides, to check the scenario itself
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { createInterface } from 'node:readline';
+
+import { Program } from './program.mjs';
 
 const ALPN = 'iroh-example/echo/0';
 const SOMEBODY_ELSE = '8a88e3dd7409f195fd52db2d3cba5d72ca6709bf1d94121bf3748801b40f6f5c';
@@ -153,37 +153,16 @@ scenario('retried', {
     ],
 });
 
-// A peer: a process, and the events that it has said.
+// A peer: a program, and the events that it has said.
 
-class Peer {
+class Peer extends Program {
     constructor(kind, command, args) {
+        super([...command, ...args], 'pipe');
         this.kind = kind;
-        this.events = [];
-        this.wake = () => {};
-        this.process = spawn(command[0], [...command.slice(1), ...args.map(String)],
-            { stdio: ['pipe', 'pipe', 'inherit'] });
-        createInterface(this.process.stdout).on('line', (line) => {
-            this.events.push(JSON.parse(line));
-            this.wake();
-        });
-        this.process.on('error', (error) => this.end(error.message));
-        this.process.on('close', (status, signal) => this.end(signal ?? `exit status ${status}`));
-    }
-
-    end(how) {
-        this.ended ??= how;
-        this.wake();
-    }
-
-    // Waits for the process to end, or to have said something.  Peers limit their own time.
-    async until(enough) {
-        while (this.ended === undefined && !enough()) {
-            await new Promise((resolve) => { this.wake = resolve; });
-        }
     }
 
     async bound() {
-        await this.until(() => this.events.length > 0);
+        await this.until(() => this.lines.length > 0);
         assert(this.events[0]?.event === 'bound', `${this.kind}: no "bound" (${this.ended})`);
         return { ...this.events[0], kind: this.kind };
     }
@@ -209,12 +188,12 @@ async function run(scenario, acceptKind, connectKind, start) {
         '--id', scenario.connect_id ?? server.id, '--alpn', scenario.connect_alpn ?? ALPN,
         ...(scenario.connect ?? [])]);
     const client = await connect.bound();
-    await connect.until(() => false);
+    await connect.toEnd();
 
     const acceptSays = expectedEvents(scenario.accept_says, acceptKind, client);
-    await accept.until(() => accept.events.length > acceptSays.length);
+    await accept.until(() => accept.lines.length > acceptSays.length);
     accept.process.stdin.end();
-    await accept.until(() => false);
+    await accept.toEnd();
 
     const heard = (peer) => ({ events: sorted(peer.events.slice(1)), ended: peer.ended });
     const expected = (events) => ({ events: sorted(events), ended: 'exit status 0' });
