@@ -39,7 +39,7 @@ struct iq_endpoint_config {
     uint32_t keep_alive_ms;      /* 5000; keeps idle connections and the NATs on their way open */
     uint32_t connect_timeout_ms; /* 30000, for a dial that has none of its own */
     uint32_t accept_timeout_ms;  /* 10000, for the handshake of a peer that dials */
-    uint64_t max_streams_bi;     /* 100 that the peer may have open at once */
+    uint64_t max_streams_bi;     /* 100 that the peer may have open at once; at most 2^60 */
     uint64_t max_streams_uni;    /* 100 */
     uint64_t stream_window;      /* 1250000 bytes that the peer may send ahead on one stream */
     uint64_t conn_window;        /* 5000000 bytes on all streams of a connection together */

@@ -11,6 +11,10 @@
 /* How long to wait before looking whether a full wire has room again, should it not say so. */
 #define FULL_WIRE_RETRY_NS (10 * NGTCP2_MILLISECONDS)
 
+/* What the wire can carry.  RFC 9000, sections 4.6 and 16. */
+#define STREAMS_MAX (UINT64_C(1) << 60)
+#define WINDOW_MAX  ((UINT64_C(1) << 62) - 1)
+
 static void fill_defaults(struct iq_endpoint_config *config)
 {
     static const struct iq_endpoint_config defaults = {
@@ -39,6 +43,9 @@ static void fill_defaults(struct iq_endpoint_config *config)
     FILL(conn_send_buffer);
     FILL(max_datagram_size);
 #undef FILL
+    assert(config->max_datagram_size >= NGTCP2_MAX_UDP_PAYLOAD_SIZE);
+    assert(config->max_streams_bi <= STREAMS_MAX && config->max_streams_uni <= STREAMS_MAX);
+    assert(config->stream_window <= WINDOW_MAX && config->conn_window <= WINDOW_MAX);
     config->secret_key = NULL; /* it and the addresses are the caller's, and were used */
     memset(config->bind, 0, sizeof(config->bind));
 }
