@@ -22,7 +22,7 @@ function irohReads(ticket, id, addresses) {
     const addr = read.endpointAddr();
     assert.equal(read.toString(), ticket);
     assert.equal(addr.id().toString(), id);
-    assert.deepEqual(addr.directAddresses().sort(), addresses.toSorted());
+    assert.deepEqual(addr.directAddresses().sort(), [...addresses].sort());
     assert.equal(addr.relayUrl(), null);
 }
 
