@@ -5,12 +5,12 @@
  * I3: nobody waits for nothing: each connection has a deadline, and the wire knows the first.
  * I5: the connection ids of an endpoint are those of its connections.
  *
- * I2 (credit) is a story of its own, I4 (bytes) is checked by app.c, I6 (memory) by sim_free() and
- * stories, I7 and I8 (callbacks) by watch.c, and I10 (time) by sim_step().
+ * I2 (credit) is checked by credit.c, I4 (bytes) by app.c, I6 (memory) by sim_free() and stories,
+ * I7 and I8 (callbacks) by watch.c, and I10 (time) by sim_step().
  */
 #include <string.h>
 
-#include "sim.h"
+#include "credit.h"
 
 /* No deadline of a connection is further away: the idle time-out, and something for rounding. */
 #define DEADLINE_FAR_NS (NGTCP2_MILLISECONDS * 100)
@@ -219,7 +219,10 @@ static void check_node(const struct sim_node *node)
         const struct iq_conn *conn = IQ_CONTAINER_OF(entry, struct iq_conn, in_all);
 
         check_deadline(node->sim, conn);
-        cid_count += conn->quic == NULL ? 0 : check_cids(node->sim, conn);
+        if (conn->quic != NULL) {
+            cid_count += check_cids(node->sim, conn);
+            sim_check_credit(node->sim, conn);
+        }
         some_linger = some_linger || conn->quic == NULL;
         conn_count++;
     }
