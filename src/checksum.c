@@ -1,5 +1,4 @@
-/* Takes eight bytes at a time, wherever the pieces begin and end: an echo comes back in other ones.
- */
+/* Takes eight bytes at a time, wherever pieces begin and end: an echo comes back in other ones. */
 #include "checksum.h"
 
 #include <string.h>

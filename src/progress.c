@@ -1,5 +1,4 @@
-/* Draws one line again and again.  A terminal that is stopped (^S) is left alone until it goes on.
- */
+/* Draws one line again and again.  A terminal that is stopped (^S) is left alone meanwhile. */
 #include "progress.h"
 
 #include <inttypes.h>

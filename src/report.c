@@ -91,8 +91,7 @@ void report_error(int status, const char *format, ...)
 
 /* JSON, RFC 8259 */
 
-/* Bytes above ASCII are escaped as if each were a character: the line is valid whatever they are.
- */
+/* Bytes above ASCII are escaped as if each were a character: so the line is always valid. */
 static void print_json_text(const char *text)
 {
     (void)fputc('"', report_events);

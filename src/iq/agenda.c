@@ -25,6 +25,11 @@ void iq_agenda_add(struct iq_agenda *agenda, struct iq_list *entry)
     if (iq_list_is_empty(entry)) {
         iq_list_append(&agenda->due, entry);
     }
+    iq_agenda_want_turn(agenda);
+}
+
+void iq_agenda_want_turn(struct iq_agenda *agenda)
+{
     if (!agenda->turn_will_come) {
         iq_agenda_wake_at(agenda, agenda->now_ns);
     }

@@ -29,6 +29,9 @@ uint64_t iq_agenda_now(struct iq_agenda *agenda);
 
 void iq_agenda_add(struct iq_agenda *agenda, struct iq_list *entry);
 
+/* Makes sure that a turn comes, as soon as may be. */
+void iq_agenda_want_turn(struct iq_agenda *agenda);
+
 /* Asks the wire to wake us, unless that is what it knows already. */
 void iq_agenda_wake_at(struct iq_agenda *agenda, uint64_t deadline_ns);
 

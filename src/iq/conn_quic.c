@@ -94,15 +94,6 @@ static int note_handshake(ngtcp2_conn *quic, void *user_data)
     return 0;
 }
 
-static int note_version_negotiation(ngtcp2_conn *quic, const ngtcp2_pkt_hd *hd,
-                                    const uint32_t *versions, size_t count, void *user_data)
-{
-    struct iq_conn *conn = user_data;
-
-    conn->version_mismatch = true;
-    return 0;
-}
-
 static int note_stateless_reset(ngtcp2_conn *quic, const ngtcp2_pkt_stateless_reset *reset,
                                 void *user_data)
 {
@@ -230,7 +221,6 @@ static const ngtcp2_callbacks callbacks = {
     .remove_connection_id = remove_cid,
     .dcid_status = note_peer_cid,
     .handshake_completed = note_handshake,
-    .recv_version_negotiation = note_version_negotiation,
     .recv_stateless_reset = note_stateless_reset,
     .stream_open = note_stream_open,
     .recv_stream_data = note_stream_data,

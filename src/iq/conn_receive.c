@@ -126,9 +126,7 @@ static void repeat_close(struct iq_conn *conn)
             .segment_len = conn->close_packet_len,
         };
 
-        if (!conn->env->wire_is_full && conn->env->wire->send(conn->env->wire, &out) != 0) {
-            conn->env->wire_is_full = true;
-        }
+        iq_conn_env_send(conn->env, &out);
     }
 }
 

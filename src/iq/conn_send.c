@@ -16,13 +16,17 @@ struct burst {
     bool last_is_short; /* nothing may be added behind it */
 };
 
-/* On a wire that has become full meanwhile the last packet is lost, as packets may be. */
+void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
+{
+    if (!env->wire_is_full) {
+        env->wire_is_full = env->wire->send(env->wire, datagrams) != 0;
+    }
+}
+
 static void send_burst(struct burst *burst)
 {
-    struct iq_conn_env *env = burst->env;
-
-    if (burst->out.len > 0 && !env->wire_is_full) {
-        env->wire_is_full = env->wire->send(env->wire, &burst->out) != 0;
+    if (burst->out.len > 0) {
+        iq_conn_env_send(burst->env, &burst->out);
     }
     burst->out.len = 0;
     burst->last_is_short = false;

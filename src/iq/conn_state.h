@@ -71,7 +71,6 @@ struct iq_conn {
     uint64_t start_ns; /* before that nothing is sent */
     bool dials;
     bool id_is_proven;
-    bool shutdown_told;
     bool closed_told;
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
@@ -80,7 +79,6 @@ struct iq_conn {
     bool news_streams_allowed;
     bool short_of_streams; /* iq_conn_open_bi() or _uni() has failed */
     bool was_reset;        /* by a stateless reset */
-    bool version_mismatch;
 
     /* The end */
     struct iq_close_reason why;
@@ -145,8 +143,13 @@ void iq_conn_fail(struct iq_conn *conn, int rc);
 /* conn_deliver.c: calls the handler with all that has been noted. */
 void iq_conn_deliver(struct iq_conn *conn);
 
-/* conn_send.c: gives the wire what ngtcp2 and the streams have, and sets the timer. */
+/* conn_send.c */
+
+/* Gives the wire what ngtcp2 and the streams have, and sets the timer. */
 void iq_conn_send(struct iq_conn *conn);
+
+/* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
+void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
 
 /* conn_quic.c */
 

@@ -95,8 +95,7 @@ static void start_next(const struct iq_dial *dial)
     }
 }
 
-/* Of several failures the application hears of the first that says more than that nobody answered.
- */
+/* Of several failures the application hears of the first that is more than silence. */
 static void keep_reason(struct iq_dial *dial, const struct iq_close_reason *why)
 {
     if (dial->why.text == NULL || dial->why.how == IQ_CLOSED_TIMED_OUT) {
@@ -148,7 +147,7 @@ static int check(const struct iq_endpoint *endpoint, const struct iq_addr *addr,
     if (iq_id_equal(&addr->id, &endpoint->id)) {
         return IQ_ERR_SELF;
     }
-    if (alpn_len == 0 || alpn_len > 255) {
+    if (alpn_len == 0 || alpn_len > IQ_ALPN_MAX) {
         return IQ_ERR_INVALID_ALPN;
     }
     if (!iq_id_is_valid(&addr->id)) {

@@ -8,8 +8,8 @@
 #include "endpoint_state.h"
 #include "random.h"
 
-/* How long to wait before looking whether a full wire has room again, should it not say so. */
-#define FULL_WIRE_RETRY_NS (10 * NGTCP2_MILLISECONDS)
+/* While the wire is full timers come late: what they have to send must wait anyway. */
+#define FULL_WIRE_WAIT_NS (10 * NGTCP2_MILLISECONDS)
 
 /* What the wire can carry.  RFC 9000, sections 4.6 and 16. */
 #define STREAMS_MAX (UINT64_C(1) << 60)
@@ -142,17 +142,13 @@ void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *
 
 int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg)
 {
-    struct iq_agenda *agenda = &endpoint->env.agenda;
-
     if (endpoint->closing) {
         return IQ_ERR_CLOSED;
     }
     endpoint->closing = true;
     endpoint->closed = closed;
     endpoint->closed_arg = arg;
-    if (!agenda->turn_will_come) {
-        iq_agenda_wake_at(agenda, agenda->now_ns);
-    }
+    iq_agenda_want_turn(&endpoint->env.agenda);
     return 0;
 }
 
@@ -303,8 +299,8 @@ static void set_alarm(struct iq_endpoint *endpoint)
     uint64_t deadline_ns = first == NULL ? IQ_NEVER : first->deadline_ns;
 
     if (env->wire_is_full) {
-        if (deadline_ns < now_ns + FULL_WIRE_RETRY_NS) {
-            deadline_ns = now_ns + FULL_WIRE_RETRY_NS;
+        if (deadline_ns < now_ns + FULL_WIRE_WAIT_NS) {
+            deadline_ns = now_ns + FULL_WIRE_WAIT_NS;
         }
     } else if (!iq_list_is_empty(&env->agenda.due)) {
         deadline_ns = now_ns;

@@ -35,13 +35,11 @@ struct iq_incoming {
 static void answer(struct iq_endpoint *endpoint, const struct iq_path *path, const uint8_t *data,
                    ngtcp2_ssize len)
 {
-    struct iq_conn_env *env = &endpoint->env;
-
-    if (len > 0 && !env->wire_is_full) {
+    if (len > 0) {
         const struct iq_datagrams out = {
             .path = *path, .data = data, .len = (size_t)len, .segment_len = (size_t)len};
 
-        env->wire_is_full = env->wire->send(env->wire, &out) != 0;
+        iq_conn_env_send(&endpoint->env, &out);
     }
 }
 

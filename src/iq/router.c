@@ -50,7 +50,7 @@ static int copy_routes(struct iq_route **copy, const struct iq_route *routes)
     for (; routes[count].alpn != NULL; count++) {
         const size_t len = strlen(routes[count].alpn);
 
-        if (len == 0 || len > 255) {
+        if (len == 0 || len > IQ_ALPN_MAX) {
             return IQ_ERR_INVALID_ALPN;
         }
     }

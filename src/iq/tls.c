@@ -27,8 +27,6 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
-#define ALPN_MAX 255 /* RFC 7301, section 3.1 */
-
 struct iq_tls {
     SSL_CTX *ctx;
     void (*on_secret)(const char *line, void *arg);
@@ -42,10 +40,10 @@ struct iq_tls_session {
     SSL *ssl;
     ngtcp2_conn *quic;
     bool dials;
-    struct iq_id dialled;              /* the side that dials */
-    const struct iq_route *routes;     /* the side that answers */
-    const struct iq_route *route;      /* the one of them that was chosen */
-    unsigned char offer[1 + ALPN_MAX]; /* the side that dials: its protocol, with its length */
+    struct iq_id dialled;                 /* the side that dials */
+    const struct iq_route *routes;        /* the side that answers */
+    const struct iq_route *route;         /* the one of them that was chosen */
+    unsigned char offer[1 + IQ_ALPN_MAX]; /* the side that dials: its protocol, with its length */
 };
 
 static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref)
@@ -253,7 +251,7 @@ int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls, const struc
     const size_t alpn_len = strlen(alpn);
     struct iq_tls_session *self = new_session(tls);
 
-    assert(alpn_len > 0 && alpn_len <= ALPN_MAX);
+    assert(alpn_len > 0 && alpn_len <= IQ_ALPN_MAX);
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }

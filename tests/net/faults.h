@@ -116,4 +116,18 @@ static inline void faults_clear(void)
     memset(&options, 0, sizeof(options));
 }
 
+/* A call between two new endpoints, of which one has the fault. */
+static inline void dial_with_fault(struct net *net, struct net_call *call, bool accepts_has_it,
+                                   const struct faults *fault)
+{
+    struct net_node *accepts = net_listen(net, "127.0.0.1:0");
+    const struct net_node *dials = net_bind(net, "127.0.0.1:0");
+    const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+
+    memset(&faults[accepts->fds[0]], 0, sizeof(faults[0]));
+    memset(&faults[dials->fds[0]], 0, sizeof(faults[0]));
+    faults[accepts_has_it ? accepts->fds[0] : dials->fds[0]] = *fault;
+    net_dial(call, dials, &to);
+}
+
 #endif

@@ -28,19 +28,6 @@ static const struct error_row {
 
 #define ERROR_COUNT (sizeof(error_rows) / sizeof(error_rows[0]))
 
-static void dial_with_fault(struct net *net, struct net_call *call, bool accepts_has_it,
-                            const struct faults *fault)
-{
-    struct net_node *accepts = net_listen(net, "127.0.0.1:0");
-    const struct net_node *dials = net_bind(net, "127.0.0.1:0");
-    const struct iq_addr to = net_addr(accepts, "127.0.0.1");
-
-    memset(&faults[accepts->fds[0]], 0, sizeof(faults[0]));
-    memset(&faults[dials->fds[0]], 0, sizeof(faults[0]));
-    faults[accepts_has_it ? accepts->fds[0] : dials->fds[0]] = *fault;
-    net_dial(call, dials, &to);
-}
-
 static void fail_everywhere(struct net *net, bool accepts_has_it)
 {
     static struct net_call calls[ERROR_COUNT][CALLS];

@@ -26,20 +26,6 @@ static int set_up(void **state)
     return net_set_up(state);
 }
 
-/* A call between two new endpoints, of which one has the fault. */
-static void dial_with_fault(struct net *net, struct net_call *call, bool accepts_has_it,
-                            const struct faults *fault)
-{
-    struct net_node *accepts = net_listen(net, "127.0.0.1:0");
-    const struct net_node *dials = net_bind(net, "127.0.0.1:0");
-    const struct iq_addr to = net_addr(accepts, "127.0.0.1");
-
-    memset(&faults[accepts->fds[0]], 0, sizeof(faults[0]));
-    memset(&faults[dials->fds[0]], 0, sizeof(faults[0]));
-    faults[accepts_has_it ? accepts->fds[0] : dials->fds[0]] = *fault;
-    net_dial(call, dials, &to);
-}
-
 #define WAYS    2 /* the dialling and the accepting side */
 #define AT_ONCE 5 /* errors */
 
