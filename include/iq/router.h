@@ -23,8 +23,8 @@ struct iq_router;
 
 /*
  * Takes the endpoint over, unless it fails, and accepts connections.  `routes` ends with a zero
- * entry and is copied; its strings, handlers and data are not.  An ALPN matches exactly, byte for
- * byte; of several that a peer offers, the first of `routes` is spoken.  IQ_ERR_NOMEM,
+ * entry and is copied with its strings; handlers and data are not.  An ALPN matches exactly, byte
+ * for byte; of several that a peer offers, the first of `routes` is spoken.  IQ_ERR_NOMEM,
  * IQ_ERR_INVALID_ALPN.
  */
 IQ_MUST_CHECK int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,

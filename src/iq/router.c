@@ -7,14 +7,14 @@
 #include "iq/router.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "iq/endpoint.h"
 #include "iq/incoming.h"
+#include "routes.h"
 
 struct iq_router {
     struct iq_endpoint *endpoint;
-    struct iq_route *routes;
+    struct iq_route *routes; /* our copy; every handshake has its own */
     void (*closed)(void *arg);
     void *closed_arg;
     bool shutting_down;
@@ -42,26 +42,6 @@ static void on_closed(void *data)
     }
 }
 
-/* Copies the table with its zero entry. */
-static int copy_routes(struct iq_route **copy, const struct iq_route *routes)
-{
-    size_t count = 0;
-
-    for (; routes[count].alpn != NULL; count++) {
-        const size_t len = strlen(routes[count].alpn);
-
-        if (len == 0 || len > IQ_ALPN_MAX) {
-            return IQ_ERR_INVALID_ALPN;
-        }
-    }
-    *copy = calloc(count + 1, sizeof(**copy));
-    if (*copy == NULL) {
-        return IQ_ERR_NOMEM;
-    }
-    memcpy(*copy, routes, count * sizeof(**copy));
-    return 0;
-}
-
 int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
                     const struct iq_route *routes)
 {
@@ -72,7 +52,7 @@ int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
-    rc = copy_routes(&self->routes, routes);
+    rc = iq_routes_copy(&self->routes, routes, NULL);
     if (rc != 0) {
         free(self);
         return rc;

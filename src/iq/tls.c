@@ -27,6 +27,7 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include "routes.h"
 #include "tls_ed25519.h"
 
 struct iq_tls {
@@ -43,7 +44,7 @@ struct iq_tls_session {
     ngtcp2_conn *quic;
     bool dials;
     struct iq_id dialled;                 /* the side that dials */
-    const struct iq_route *routes;        /* the side that answers */
+    struct iq_route *routes;              /* the side that answers: our copy */
     const struct iq_route *route;         /* the one of them that was chosen */
     unsigned char offer[1 + IQ_ALPN_MAX]; /* the side that dials: its protocol, with its length */
 };
@@ -279,11 +280,16 @@ int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
                   const struct iq_route *routes)
 {
     struct iq_tls_session *self = new_session(tls);
+    int rc;
 
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
-    self->routes = routes;
+    rc = iq_routes_copy(&self->routes, routes, NULL);
+    if (rc != 0) {
+        iq_tls_session_free(self);
+        return rc;
+    }
     if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0) {
         ERR_clear_error();
         iq_tls_session_free(self);
@@ -300,6 +306,13 @@ void iq_tls_attach(struct iq_tls_session *session, ngtcp2_conn *quic)
     ngtcp2_conn_set_tls_native_handle(quic, session->crypto);
 }
 
+void iq_tls_session_free_routes(struct iq_tls_session *session)
+{
+    free(session->routes);
+    session->routes = NULL;
+    session->route = NULL;
+}
+
 void iq_tls_session_free(struct iq_tls_session *session)
 {
     if (session == NULL) {
@@ -310,6 +323,7 @@ void iq_tls_session_free(struct iq_tls_session *session)
     }
     SSL_free(session->ssl);
     ngtcp2_crypto_ossl_ctx_del(session->crypto);
+    free(session->routes);
     free(session);
 }
 
