@@ -15,6 +15,7 @@
 #ifndef IQ_PROTOCOL_H
 #define IQ_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define IQ_ALPN_MAX 255 /* bytes, and at least one.  RFC 7301, section 3.1 */
@@ -24,6 +25,15 @@ struct iq_conn;
 struct iq_stream;
 
 struct iq_protocol_handler {
+    /*
+     * The peer connected to us, and has proven its iq_conn_remote_id(): may it speak this protocol?
+     * False: the connection is closed with code 0, unless iq_conn_close() was called with another,
+     * and nothing more is heard of it, not even on_closed; the pointer is valid until this returns.
+     * To close it and return true comes to the same.  Streams cannot be opened yet.  The peer may
+     * have heard its on_connect and have sent something, which is lost.  Left out: every peer may.
+     */
+    bool (*on_accepting)(struct iq_conn *conn);
+
     /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(). */
     void (*on_accept)(struct iq_conn *conn); /* the peer connected to us */
 

@@ -56,7 +56,7 @@ int iq_router_remove(struct iq_router *router, const char *alpn);
  *         iq_incoming_refuse(incoming);
  *     }
  *
- * It knows an address and no id.  NULL removes it.
+ * It knows an address and no id: for that there is on_accepting (protocol.h).  NULL removes it.
  */
 void iq_router_set_filter(struct iq_router *router,
                           void (*filter)(struct iq_incoming *incoming, void *data), void *data);

@@ -62,6 +62,7 @@ extern const struct story incoming_stories[];
 extern const struct story stray_stories[];
 extern const struct story path_stories[];
 extern const struct story router_stories[];
+extern const struct story screening_stories[];
 extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
