@@ -17,6 +17,8 @@
 
 #include <stdint.h>
 
+#include "iq/bytes.h"
+
 #define IQ_ALPN_MAX 255 /* bytes, and at least one.  RFC 7301, section 3.1 */
 
 struct iq_close_reason;
@@ -50,6 +52,14 @@ struct iq_protocol_handler {
 
     /* The peer allows more streams, after iq_conn_open_bi() or _uni() failed for want of them. */
     void (*on_streams_allowed)(struct iq_conn *conn);
+
+    /* A datagram, valid until the callback returns.  They come in the order in which they arrived,
+     * and some never: networks lose and reorder them, and when more than 1250000 bytes wait for the
+     * turn, the oldest are dropped.  Left out: all are.  RFC 9221. */
+    void (*on_datagram)(struct iq_conn *conn, struct iq_bytes datagram);
+
+    /* There is room for more datagrams, after iq_conn_offer_datagram() failed for want of it. */
+    void (*on_datagrams_allowed)(struct iq_conn *conn);
 
     /* The last call about this stream.  Both sides have ended and everything was read, or the
      * connection is gone. */

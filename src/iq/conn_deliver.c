@@ -1,6 +1,6 @@
 /*
- * What the handler of a connection hears, and in which order: that the connection is open, the news
- * of its streams, then their end and its own.
+ * What the handler of a connection hears, and in which order: that the connection is open, what it
+ * may send again, the datagrams, the news of the streams, then their end and its own.
  *
  * Only iq_endpoint_turn() gets here.  A handler may call whatever it likes: what it wants is noted,
  * and nothing that it can hold a pointer to is freed before it was told so.
@@ -22,6 +22,35 @@ static void tell_open(struct iq_conn *conn)
     conn->news_open = false;
     if (tell != NULL) {
         tell(conn);
+    }
+}
+
+static void tell_streams_allowed(struct iq_conn *conn)
+{
+    conn->news_streams_allowed = conn->short_of_streams = false;
+    if (conn->handler->on_streams_allowed != NULL) {
+        conn->handler->on_streams_allowed(conn);
+    }
+}
+
+static void tell_datagrams_allowed(struct iq_conn *conn)
+{
+    conn->datagrams.news_allowed = false;
+    if (conn->handler->on_datagrams_allowed != NULL) {
+        conn->handler->on_datagrams_allowed(conn);
+    }
+}
+
+/* They are few enough for one turn: no more arrive while they are told. */
+static void tell_datagrams(struct iq_conn *conn)
+{
+    struct iq_datagram_queue *received = &conn->datagrams.received;
+
+    while (wants_news(conn) && !iq_datagram_queue_is_empty(received)) {
+        if (conn->handler->on_datagram != NULL) {
+            conn->handler->on_datagram(conn, iq_datagram_queue_first(received));
+        }
+        iq_datagram_queue_drop_first(received);
     }
 }
 
@@ -129,11 +158,12 @@ void iq_conn_deliver(struct iq_conn *conn)
         tell_open(conn);
     }
     if (conn->news_streams_allowed && wants_news(conn)) {
-        conn->news_streams_allowed = conn->short_of_streams = false;
-        if (conn->handler->on_streams_allowed != NULL) {
-            conn->handler->on_streams_allowed(conn);
-        }
+        tell_streams_allowed(conn);
     }
+    if (conn->datagrams.news_allowed && wants_news(conn)) {
+        tell_datagrams_allowed(conn);
+    }
+    tell_datagrams(conn);
     iq_streams_offer_room(&conn->streams);
     tell_streams(conn);
     if (conn->state >= IQ_CONN_CLOSING && !conn->closed_told) {

@@ -1,5 +1,6 @@
 /*
- * What a connection sends: packets of ngtcp2, filled from the streams that have something.
+ * What a connection sends: packets of ngtcp2, filled from the streams that have something and with
+ * datagrams.
  *
  * Packets are written one behind the other and given to the wire together, as long as they go the
  * same way and have the same length: to the kernel that is one call (udp.c).
@@ -155,43 +156,85 @@ struct writer {
     ngtcp2_pkt_info info;
     size_t packet_max;
     struct iq_list blocked; /* streams that wait for the peer to allow more */
+    bool has_stream;        /* what is in the packet that is being written */
+    bool has_datagram;
 };
 
-/* Writes one packet to `dest`.  Returns its length, 0 if there is nothing to send now, or an error
- * of ngtcp2. */
+/* Adds what the first stream has to the packet, or completes the packet if none has anything.
+ * Returns NGTCP2_ERR_WRITE_MORE, or what write_packet() is to return. */
+static ngtcp2_ssize write_stream(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
+{
+    const struct offer offer = next_offer(conn);
+    const int64_t id = offer.stream == NULL ? -1 : offer.stream->id;
+    ngtcp2_ssize taken = -1;
+    const ngtcp2_ssize n = ngtcp2_conn_writev_stream(
+        conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &taken,
+        offer.flags, id, offer.pieces, offer.count, conn->env->agenda.now_ns);
+
+    if (offer.stream == NULL) {
+        return n;
+    }
+    if (taken >= 0) {
+        note_taken(conn, &offer, (size_t)taken);
+        writer->has_stream = true;
+    }
+    switch (n) {
+    case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+        iq_list_append(&writer->blocked, &offer.stream->in_sending);
+        return NGTCP2_ERR_WRITE_MORE;
+    case NGTCP2_ERR_STREAM_SHUT_WR:
+        iq_stream_note_stopped(offer.stream, 0); /* unless we know it */
+        iq_list_remove(&offer.stream->in_sending);
+        return NGTCP2_ERR_WRITE_MORE;
+    case NGTCP2_ERR_STREAM_NOT_FOUND:
+        iq_list_remove(&offer.stream->in_sending);
+        return NGTCP2_ERR_WRITE_MORE;
+    default:
+        return n;
+    }
+}
+
+/* Adds the first datagram to the packet, or completes the packet if it has no room for that.
+ * Returns as write_stream() does. */
+static ngtcp2_ssize write_datagram(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
+{
+    const struct iq_bytes datagram = iq_datagram_queue_first(&conn->datagrams.unsent);
+    const ngtcp2_vec vec = {.base = (uint8_t *)datagram.data, .len = datagram.len};
+    int accepted;
+    const ngtcp2_ssize n = ngtcp2_conn_writev_datagram(
+        conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &accepted,
+        NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &vec, 1, conn->env->agenda.now_ns);
+
+    if (accepted) {
+        iq_conn_drop_unsent_datagram(conn);
+        writer->has_datagram = true;
+    }
+    return n;
+}
+
+/*
+ * Writes one packet to `dest`.  Returns its length, 0 if there is nothing to send now, or an error
+ * of ngtcp2.
+ *
+ * Packets begin with datagrams and with streams by turns, and the others get the room that is left:
+ * neither can starve the other, whatever the application has of them.
+ */
 static ngtcp2_ssize write_packet(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
 {
-    for (;;) {
-        const struct offer offer = next_offer(conn);
-        const int64_t id = offer.stream == NULL ? -1 : offer.stream->id;
-        ngtcp2_ssize taken = -1;
-        const ngtcp2_ssize n = ngtcp2_conn_writev_stream(
-            conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &taken,
-            offer.flags, id, offer.pieces, offer.count, conn->env->agenda.now_ns);
+    const bool streams_first = conn->datagrams.streams_next;
+    ngtcp2_ssize n = NGTCP2_ERR_WRITE_MORE;
 
-        if (offer.stream == NULL) {
-            return n;
-        }
-        if (taken >= 0) {
-            note_taken(conn, &offer, (size_t)taken);
-        }
-        switch (n) {
-        case NGTCP2_ERR_WRITE_MORE:
-            break;
-        case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-            iq_list_append(&writer->blocked, &offer.stream->in_sending);
-            break;
-        case NGTCP2_ERR_STREAM_SHUT_WR:
-            iq_stream_note_stopped(offer.stream, 0); /* unless we know it */
-            iq_list_remove(&offer.stream->in_sending);
-            break;
-        case NGTCP2_ERR_STREAM_NOT_FOUND:
-            iq_list_remove(&offer.stream->in_sending);
-            break;
-        default:
-            return n;
-        }
+    writer->has_stream = writer->has_datagram = false;
+    while (n == NGTCP2_ERR_WRITE_MORE) {
+        const bool streams_turn = streams_first && !iq_list_is_empty(&conn->streams.sending);
+
+        n = !streams_turn && iq_conn_has_datagram(conn) ? write_datagram(conn, writer, dest)
+                                                        : write_stream(conn, writer, dest);
     }
+    if (streams_first ? writer->has_stream : writer->has_datagram) {
+        conn->datagrams.streams_next = !streams_first;
+    }
+    return n;
 }
 
 /* Writes packets until there is nothing to send, congestion control or pacing says so, or the wire

@@ -212,6 +212,37 @@ static void on_streams_allowed(struct iq_conn *conn)
     after(conn, NULL);
 }
 
+/* What a connection hears that is open, and that the application has not closed. */
+static struct watched_conn *see_conn(const struct iq_conn *conn)
+{
+    struct watched_conn *watched = find_conn(conn);
+
+    SIM_EXPECT(watched->node->sim, watched->opened);
+    SIM_EXPECT(watched->node->sim,
+               conn->state < IQ_CONN_CLOSING || conn->why.how != IQ_CLOSED_BY_US);
+    return watched;
+}
+
+static void on_datagram(struct iq_conn *conn, struct iq_bytes datagram)
+{
+    const struct iq_protocol_handler *inner = see_conn(conn)->inner;
+
+    if (inner->on_datagram != NULL) {
+        inner->on_datagram(conn, datagram);
+    }
+    after(conn, NULL);
+}
+
+static void on_datagrams_allowed(struct iq_conn *conn)
+{
+    const struct iq_protocol_handler *inner = see_conn(conn)->inner;
+
+    if (inner->on_datagrams_allowed != NULL) {
+        inner->on_datagrams_allowed(conn);
+    }
+    after(conn, NULL);
+}
+
 static void on_stream_closed(struct iq_stream *stream)
 {
     const struct iq_protocol_handler *inner = see_stream(stream)->inner;
@@ -263,6 +294,8 @@ static const struct iq_protocol_handler watching = {
     .on_stream_reset = on_stream_reset,
     .on_stream_stopped = on_stream_stopped,
     .on_streams_allowed = on_streams_allowed,
+    .on_datagram = on_datagram,
+    .on_datagrams_allowed = on_datagrams_allowed,
     .on_stream_closed = on_stream_closed,
     .on_closed = on_closed,
     .on_shutdown = on_shutdown,
