@@ -53,64 +53,10 @@ void iq_stream_free(struct iq_stream *stream)
     free(stream);
 }
 
-/* The handler is to hear of the stream. */
-static void make_ready(struct iq_stream *stream)
-{
-    struct iq_streams *streams = stream->streams;
-
-    if (iq_list_is_empty(&stream->in_ready)) {
-        iq_list_append(&streams->ready, &stream->in_ready);
-    }
-    iq_agenda_add(streams->agenda, streams->on_agenda);
-}
-
-/* ngtcp2 is to hear of the stream. */
-static void make_sending(struct iq_stream *stream)
-{
-    struct iq_streams *streams = stream->streams;
-
-    if (streams->closed) {
-        return;
-    }
-    if (iq_list_is_empty(&stream->in_sending)) {
-        iq_list_append(&streams->sending, &stream->in_sending);
-    }
-    iq_agenda_add(streams->agenda, streams->on_agenda);
-}
-
-/* Gives the peer back the right to send `len` bytes. */
-static void give_credit(struct iq_stream *stream, uint64_t len)
-{
-    stream->credit += len;
-    stream->streams->credit += len;
-    make_sending(stream);
-}
-
-static void drop_received(struct iq_stream *stream, size_t len)
-{
-    const uint64_t ahead = len < stream->credit_ahead ? len : stream->credit_ahead;
-
-    iq_buffer_drop(&stream->received, len);
-    stream->credit_ahead -= ahead;
-    give_credit(stream, len - ahead);
-}
-
-static bool can_receive(const struct iq_stream *stream)
-{
-    return iq_stream_is_bi(stream) || !stream->ours;
-}
-
 static bool can_send(const struct iq_stream *stream)
 {
     return iq_stream_is_bi(stream) || stream->ours;
 }
-
-bool iq_stream_is_done(const struct iq_stream *stream)
-{
-    return stream->closed && (stream->receive_over || stream->received.len == 0);
-}
-
-/* Reading */
 
 int64_t iq_stream_id(const struct iq_stream *stream) { return stream->id; }
 
@@ -136,9 +82,9 @@ void iq_stream_consume(struct iq_stream *stream, size_t len)
         return;
     }
     stream->bytes_read += len;
-    drop_received(stream, len);
+    iq_stream_drop_received(stream, len);
     if (iq_stream_is_done(stream)) {
-        make_ready(stream); /* for on_stream_closed, which waited for this */
+        iq_stream_make_ready(stream); /* for on_stream_closed, which waited for this */
     }
 }
 
@@ -156,7 +102,7 @@ static void give_credit_ahead(struct iq_stream *stream, size_t size)
         const uint64_t more = wanted - stream->credit_ahead;
 
         stream->credit_ahead = wanted;
-        give_credit(stream, more);
+        iq_stream_give_credit(stream, more);
     }
 }
 
@@ -168,7 +114,7 @@ int iq_stream_read_to_end(struct iq_stream *stream, void *data, size_t size, siz
     if (stream->received.len > size) {
         return IQ_ERR_TOO_LONG;
     }
-    if (stream->receive_over || !can_receive(stream)) {
+    if (stream->receive_over || !iq_stream_can_receive(stream)) {
         return IQ_ERR_CLOSED;
     }
     if (!stream->receive_ended) {
@@ -187,7 +133,7 @@ int iq_stream_read_to_end(struct iq_stream *stream, void *data, size_t size, siz
 void iq_stream_stop(struct iq_stream *stream, uint64_t code)
 {
     assert(code < IQ_CODE_END);
-    if (!can_receive(stream) || stream->receive_over || iq_stream_at_end(stream)) {
+    if (!iq_stream_can_receive(stream) || stream->receive_over || iq_stream_at_end(stream)) {
         return;
     }
     stream->receive_over = true;
@@ -195,9 +141,9 @@ void iq_stream_stop(struct iq_stream *stream, uint64_t code)
         stream->wants_stop = true;
         stream->stop_code = code;
     }
-    drop_received(stream, stream->received.len);
+    iq_stream_drop_received(stream, stream->received.len);
     if (iq_stream_is_done(stream)) {
-        make_ready(stream);
+        iq_stream_make_ready(stream);
     }
 }
 
@@ -251,7 +197,7 @@ size_t iq_stream_write(struct iq_stream *stream, const void *data, size_t len)
         return 0;
     }
     streams->sent_unacked += taken;
-    make_sending(stream);
+    iq_stream_make_sending(stream);
     return taken;
 }
 
@@ -260,7 +206,7 @@ void iq_stream_finish(struct iq_stream *stream)
     if (can_send(stream) && !stream->finished) {
         stream->finished = true;
         iq_list_remove(&stream->in_short);
-        make_sending(stream);
+        iq_stream_make_sending(stream);
     }
 }
 
@@ -275,7 +221,7 @@ void iq_stream_reset(struct iq_stream *stream, uint64_t code)
     stream->wants_reset = true;
     stream->our_reset_code = code;
     iq_list_remove(&stream->in_short);
-    make_sending(stream);
+    iq_stream_make_sending(stream);
 }
 
 bool iq_stream_has_unsent(const struct iq_stream *stream)
@@ -284,77 +230,6 @@ bool iq_stream_has_unsent(const struct iq_stream *stream)
         return false;
     }
     return stream->sent < stream->unacked.len || (stream->finished && !stream->finish_sent);
-}
-
-/* What ngtcp2 has said */
-
-void iq_stream_note_opened(struct iq_stream *stream)
-{
-    stream->news_ready = true;
-    make_ready(stream);
-}
-
-void iq_stream_note_known(struct iq_stream *stream)
-{
-    stream->unknown_to_quic = false;
-    make_sending(stream); /* what the handler has wanted of it so far */
-}
-
-int iq_stream_note_data(struct iq_stream *stream, const void *data, size_t len, bool end)
-{
-    if (stream->receive_over) { /* it crossed our stop on the way */
-        stream->streams->credit += len;
-        return 0;
-    }
-    if (iq_buffer_append(&stream->received, data, len) != 0) {
-        return IQ_ERR_NOMEM;
-    }
-    stream->receive_ended = end;
-    stream->news_ready = true;
-    make_ready(stream);
-    return 0;
-}
-
-void iq_stream_note_reset(struct iq_stream *stream, uint64_t code)
-{
-    if (stream->receive_over || stream->receive_ended) { /* we have, or want, nothing to lose */
-        return;
-    }
-    stream->receive_over = true;
-    stream->reset_code = code;
-    stream->news_reset = true;
-    drop_received(stream, stream->received.len);
-    make_ready(stream);
-}
-
-void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code)
-{
-    if (stream->send_over) {
-        return;
-    }
-    stream->send_over = true;
-    stream->stopped_code = code;
-    stream->news_stopped = true;
-    stream->news_ready = true; /* what did not fit before is swallowed now */
-    iq_list_remove(&stream->in_short);
-    make_ready(stream);
-}
-
-void iq_stream_note_acked(struct iq_stream *stream, size_t len)
-{
-    assert(len <= stream->sent);
-    iq_buffer_drop(&stream->unacked, len);
-    stream->sent -= len;
-    stream->streams->sent_unacked -= len;
-}
-
-void iq_stream_note_closed(struct iq_stream *stream)
-{
-    stream->closed = true;
-    if (can_receive(stream) && !stream->receive_ended) {
-        stream->receive_over = true;
-    }
-    make_ready(stream);
 }
 
 void iq_streams_offer_room(struct iq_streams *streams)
@@ -369,7 +244,7 @@ void iq_streams_offer_room(struct iq_streams *streams)
         if (stream->unacked.len == 0 || room(stream) >= enough) {
             iq_list_remove(&stream->in_short);
             stream->news_ready = true;
-            make_ready(stream);
+            iq_stream_make_ready(stream);
         }
     }
 }

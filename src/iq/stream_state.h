@@ -1,5 +1,6 @@
 /*
- * The inside of streams: what stream.c keeps, and what the connection does with it.
+ * The inside of streams: what stream.c keeps, what stream_note.c notes, and what the connection
+ * does with both.
  *
  * A stream never calls upward.  What the application wants of it is noted here, and its connection
  * carries it to ngtcp2 in the next turn (`sending`); what ngtcp2 has to say is noted by
@@ -80,6 +81,19 @@ void iq_streams_init(struct iq_streams *streams, bool dials);
 struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool ours);
 void iq_stream_free(struct iq_stream *stream);
 
+/* stream_note.c */
+
+void iq_stream_make_ready(struct iq_stream *stream);   /* the handler is to hear of it */
+void iq_stream_make_sending(struct iq_stream *stream); /* ngtcp2 is to hear of it */
+
+/* Gives the peer back the right to send `len` bytes. */
+void iq_stream_give_credit(struct iq_stream *stream, uint64_t len);
+
+/* Drops `len` received bytes, and gives back the credit for them. */
+void iq_stream_drop_received(struct iq_stream *stream, size_t len);
+
+bool iq_stream_can_receive(const struct iq_stream *stream);
+
 /* What ngtcp2 has said.  Each puts the stream on `ready` if its handler is to hear of it. */
 void iq_stream_note_opened(struct iq_stream *stream);
 void iq_stream_note_known(struct iq_stream *stream); /* it was `unknown_to_quic` */
@@ -90,11 +104,13 @@ void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code);
 void iq_stream_note_acked(struct iq_stream *stream, size_t len);
 void iq_stream_note_closed(struct iq_stream *stream);
 
-/* Makes those ready that were short of room, and have enough now. */
-void iq_streams_offer_room(struct iq_streams *streams);
-
 /* Whether on_stream_closed is due: ngtcp2 has forgotten the stream, and everything was read. */
 bool iq_stream_is_done(const struct iq_stream *stream);
+
+/* stream.c */
+
+/* Makes those ready that were short of room, and have enough now. */
+void iq_streams_offer_room(struct iq_streams *streams);
 
 /* Whether ngtcp2 is to be given bytes, or the end. */
 bool iq_stream_has_unsent(const struct iq_stream *stream);

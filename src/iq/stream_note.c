@@ -1,0 +1,127 @@
+/*
+ * What is noted of a stream: for its handler what ngtcp2 has said, and for ngtcp2 that there is
+ * something to be said.
+ */
+#include "stream_state.h"
+
+#include <assert.h>
+
+void iq_stream_make_ready(struct iq_stream *stream)
+{
+    struct iq_streams *streams = stream->streams;
+
+    if (iq_list_is_empty(&stream->in_ready)) {
+        iq_list_append(&streams->ready, &stream->in_ready);
+    }
+    iq_agenda_add(streams->agenda, streams->on_agenda);
+}
+
+void iq_stream_make_sending(struct iq_stream *stream)
+{
+    struct iq_streams *streams = stream->streams;
+
+    if (streams->closed) {
+        return;
+    }
+    if (iq_list_is_empty(&stream->in_sending)) {
+        iq_list_append(&streams->sending, &stream->in_sending);
+    }
+    iq_agenda_add(streams->agenda, streams->on_agenda);
+}
+
+void iq_stream_give_credit(struct iq_stream *stream, uint64_t len)
+{
+    stream->credit += len;
+    stream->streams->credit += len;
+    iq_stream_make_sending(stream);
+}
+
+void iq_stream_drop_received(struct iq_stream *stream, size_t len)
+{
+    const uint64_t ahead = len < stream->credit_ahead ? len : stream->credit_ahead;
+
+    iq_buffer_drop(&stream->received, len);
+    stream->credit_ahead -= ahead;
+    iq_stream_give_credit(stream, len - ahead);
+}
+
+bool iq_stream_can_receive(const struct iq_stream *stream)
+{
+    return iq_stream_is_bi(stream) || !stream->ours;
+}
+
+bool iq_stream_is_done(const struct iq_stream *stream)
+{
+    return stream->closed && (stream->receive_over || stream->received.len == 0);
+}
+
+/* What ngtcp2 has said */
+
+void iq_stream_note_opened(struct iq_stream *stream)
+{
+    stream->news_ready = true;
+    iq_stream_make_ready(stream);
+}
+
+void iq_stream_note_known(struct iq_stream *stream)
+{
+    stream->unknown_to_quic = false;
+    iq_stream_make_sending(stream); /* what the handler has wanted of it so far */
+}
+
+int iq_stream_note_data(struct iq_stream *stream, const void *data, size_t len, bool end)
+{
+    if (stream->receive_over) { /* it crossed our stop on the way */
+        stream->streams->credit += len;
+        return 0;
+    }
+    if (iq_buffer_append(&stream->received, data, len) != 0) {
+        return IQ_ERR_NOMEM;
+    }
+    stream->receive_ended = end;
+    stream->news_ready = true;
+    iq_stream_make_ready(stream);
+    return 0;
+}
+
+void iq_stream_note_reset(struct iq_stream *stream, uint64_t code)
+{
+    if (stream->receive_over || stream->receive_ended) { /* we have, or want, nothing to lose */
+        return;
+    }
+    stream->receive_over = true;
+    stream->reset_code = code;
+    stream->news_reset = true;
+    iq_stream_drop_received(stream, stream->received.len);
+    iq_stream_make_ready(stream);
+}
+
+void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code)
+{
+    if (stream->send_over) {
+        return;
+    }
+    stream->send_over = true;
+    stream->stopped_code = code;
+    stream->news_stopped = true;
+    stream->news_ready = true; /* what did not fit before is swallowed now */
+    iq_list_remove(&stream->in_short);
+    iq_stream_make_ready(stream);
+}
+
+void iq_stream_note_acked(struct iq_stream *stream, size_t len)
+{
+    assert(len <= stream->sent);
+    iq_buffer_drop(&stream->unacked, len);
+    stream->sent -= len;
+    stream->streams->sent_unacked -= len;
+}
+
+void iq_stream_note_closed(struct iq_stream *stream)
+{
+    stream->closed = true;
+    if (iq_stream_can_receive(stream) && !stream->receive_ended) {
+        stream->receive_over = true;
+    }
+    iq_stream_make_ready(stream);
+}
