@@ -144,7 +144,7 @@ static void note_taken(struct iq_conn *conn, const struct offer *offer, size_t t
     stream->sent += taken;
     stream->finish_sent = (offer->flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0 && taken == offer->len;
     if (iq_stream_has_unsent(stream)) {
-        iq_list_append(&conn->streams.sending, &stream->in_sending); /* the others' turn */
+        iq_stream_wait_for_turn(stream); /* the others are first */
     } else {
         iq_list_remove(&stream->in_sending);
     }
@@ -269,6 +269,7 @@ static void send_packets(struct iq_conn *conn)
 {
     struct burst burst = {.env = conn->env};
     struct writer writer = {.packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic)};
+    struct iq_list *node;
     int rc;
 
     ngtcp2_path_storage_zero(&writer.path);
@@ -276,7 +277,9 @@ static void send_packets(struct iq_conn *conn)
     send_all_wishes(conn);
     rc = write_packets(conn, &writer, &burst);
     send_burst(&burst);
-    iq_list_move_all(&conn->streams.sending, &writer.blocked);
+    while ((node = iq_list_pop(&writer.blocked)) != NULL) {
+        iq_stream_wait_for_turn(IQ_CONTAINER_OF(node, struct iq_stream, in_sending));
+    }
     if (rc != 0) {
         iq_conn_fail(conn, rc);
         return;

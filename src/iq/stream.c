@@ -210,6 +210,14 @@ void iq_stream_finish(struct iq_stream *stream)
     }
 }
 
+void iq_stream_set_priority(struct iq_stream *stream, int32_t priority)
+{
+    stream->priority = priority;
+    if (!iq_list_is_empty(&stream->in_sending)) {
+        iq_stream_wait_for_turn(stream);
+    }
+}
+
 void iq_stream_reset(struct iq_stream *stream, uint64_t code)
 {
     assert(code < IQ_CODE_END);

@@ -16,6 +16,21 @@ void iq_stream_make_ready(struct iq_stream *stream)
     iq_agenda_add(streams->agenda, streams->on_agenda);
 }
 
+/* Where most have the same priority, the first look is at the right place. */
+void iq_stream_wait_for_turn(struct iq_stream *stream)
+{
+    struct iq_list *sending = &stream->streams->sending;
+    struct iq_list *place = sending; /* in front of which it goes */
+
+    iq_list_remove(&stream->in_sending);
+    while (place->prev != sending &&
+           IQ_CONTAINER_OF(place->prev, struct iq_stream, in_sending)->priority <
+               stream->priority) {
+        place = place->prev;
+    }
+    iq_list_append(place, &stream->in_sending);
+}
+
 void iq_stream_make_sending(struct iq_stream *stream)
 {
     struct iq_streams *streams = stream->streams;
@@ -24,7 +39,7 @@ void iq_stream_make_sending(struct iq_stream *stream)
         return;
     }
     if (iq_list_is_empty(&stream->in_sending)) {
-        iq_list_append(&streams->sending, &stream->in_sending);
+        iq_stream_wait_for_turn(stream);
     }
     iq_agenda_add(streams->agenda, streams->on_agenda);
 }

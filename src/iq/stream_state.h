@@ -21,7 +21,7 @@ struct iq_streams {
     struct iq_list *on_agenda; /* the connection's entry */
     struct iq_list all;
     struct iq_list ready;   /* have news for the handler */
-    struct iq_list sending; /* have something for ngtcp2 */
+    struct iq_list sending; /* have something for ngtcp2, by their priority */
     struct iq_list short_of_room;
     int64_t next_of_peer[2];     /* the lowest id that the peer has not used: both ways, one way */
     uint64_t stream_send_buffer; /* limits, as in struct iq_endpoint_config */
@@ -52,6 +52,7 @@ struct iq_stream {
     size_t sent;              /* bytes of `unacked` that ngtcp2 has */
     uint64_t our_reset_code;
     uint64_t stopped_code; /* the peer's */
+    int32_t priority;
 
     bool ours;
     bool unknown_to_quic; /* opened by the peer only by its use of a higher id */
@@ -85,6 +86,9 @@ void iq_stream_free(struct iq_stream *stream);
 
 void iq_stream_make_ready(struct iq_stream *stream);   /* the handler is to hear of it */
 void iq_stream_make_sending(struct iq_stream *stream); /* ngtcp2 is to hear of it */
+
+/* Puts it in `sending`, or moves it there, behind those of the same priority. */
+void iq_stream_wait_for_turn(struct iq_stream *stream);
 
 /* Gives the peer back the right to send `len` bytes. */
 void iq_stream_give_credit(struct iq_stream *stream, uint64_t len);
