@@ -37,7 +37,7 @@ struct iq_protocol_handler {
      * The stream can make progress: bytes or their end have arrived, or there is room to write
      * again after iq_stream_write() took less than it was given.  Do what can be done now; the next
      * change calls again.  A stream that the peer opens makes its first appearance here.  Left out:
-     * such streams are stopped and reset with code 0.
+     * such streams are dropped, see iq_stream_drop().
      */
     void (*on_stream_ready)(struct iq_stream *stream);
 
@@ -49,6 +49,10 @@ struct iq_protocol_handler {
      * that a handler which ignores this still comes to its end.  With an ngtcp2 before 1.24 the
      * code is 0.  RFC 9000, section 19.5. */
     void (*on_stream_stopped)(struct iq_stream *stream, uint64_t code);
+
+    /* The peer's QUIC has acknowledged all that was written on this stream, and its end; its
+     * application may not have read it yet.  Comes once, and not after a reset or a stop. */
+    void (*on_stream_delivered)(struct iq_stream *stream);
 
     /* The peer allows more streams, after iq_conn_open_bi() or _uni() failed for want of them. */
     void (*on_streams_allowed)(struct iq_conn *conn);

@@ -97,6 +97,12 @@ void iq_stream_reset(struct iq_stream *stream, uint64_t code);
  * What was lost is sent again before anything new, whatever its priority. */
 void iq_stream_set_priority(struct iq_stream *stream, int32_t priority);
 
+/*
+ * Lets go of the stream: our side ends after what was written, and the peer is told to stop, with
+ * code 0, unless it has ended its side.  No callback follows but on_stream_closed.
+ */
+void iq_stream_drop(struct iq_stream *stream);
+
 #pragma GCC visibility pop
 
 #endif

@@ -84,10 +84,17 @@ static void tell_ready(struct iq_conn *conn, struct iq_stream *stream)
     if (conn->handler->on_stream_ready != NULL) {
         conn->handler->on_stream_ready(stream);
     } else if (!stream->ours) {
-        iq_stream_stop(stream, 0);
-        iq_stream_reset(stream, 0);
+        iq_stream_drop(stream);
     }
     stream->end_told = at_end || iq_stream_at_end(stream);
+}
+
+static void tell_delivered(struct iq_conn *conn, struct iq_stream *stream)
+{
+    stream->news_delivered = false;
+    if (conn->handler->on_stream_delivered != NULL) {
+        conn->handler->on_stream_delivered(stream);
+    }
 }
 
 static void tell_stream_closed(const struct iq_conn *conn, struct iq_stream *stream)
@@ -97,17 +104,26 @@ static void tell_stream_closed(const struct iq_conn *conn, struct iq_stream *str
     }
 }
 
+/* Each of the calls may be the one in which the handler drops it, or closes the connection. */
+static bool wants_stream_news(const struct iq_conn *conn, const struct iq_stream *stream)
+{
+    return wants_news(conn) && !stream->dropped;
+}
+
 static void tell_stream(struct iq_conn *conn, struct iq_stream *stream)
 {
     stream->shown = true;
-    if (stream->news_stopped && wants_news(conn)) {
+    if (stream->news_stopped && wants_stream_news(conn, stream)) {
         tell_stopped(conn, stream);
     }
-    if (stream->news_reset && wants_news(conn)) {
+    if (stream->news_reset && wants_stream_news(conn, stream)) {
         tell_reset(conn, stream);
     }
-    if (stream->news_ready && wants_news(conn)) {
+    if (stream->news_ready && wants_stream_news(conn, stream)) {
         tell_ready(conn, stream);
+    }
+    if (stream->news_delivered && wants_stream_news(conn, stream)) {
+        tell_delivered(conn, stream);
     }
     if (iq_stream_is_done(stream) && wants_news(conn)) {
         tell_stream_closed(conn, stream);

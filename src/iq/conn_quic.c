@@ -183,7 +183,8 @@ static int note_stream_stopped(ngtcp2_conn *quic, int64_t id, uint64_t code, voi
 static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t code,
                               void *user_data, void *stream)
 {
-    iq_stream_note_closed(stream);
+    /* Before ngtcp2 1.24 a code is the only sign of a stop. */
+    iq_stream_note_closed(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0);
     if (((struct iq_stream *)stream)->ours) {
         return 0;
     }

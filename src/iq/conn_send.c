@@ -143,6 +143,7 @@ static void note_taken(struct iq_conn *conn, const struct offer *offer, size_t t
 
     stream->sent += taken;
     stream->finish_sent = (offer->flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0 && taken == offer->len;
+    stream->finish_sent_alone = stream->finish_sent && taken == 0;
     if (iq_stream_has_unsent(stream)) {
         iq_stream_wait_for_turn(stream); /* the others are first */
     } else {
@@ -265,6 +266,16 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
     return 0;
 }
 
+/* Whether everything that was sent has been acknowledged, for which what is lost does not wait to
+ * be sent again: that was done just now, if the wire has taken it. */
+static bool has_nothing_in_flight(const struct iq_conn *conn)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(conn->quic, &info);
+    return info.bytes_in_flight == 0 && !conn->env->wire_is_full;
+}
+
 static void send_packets(struct iq_conn *conn)
 {
     struct burst burst = {.env = conn->env};
@@ -285,6 +296,9 @@ static void send_packets(struct iq_conn *conn)
         return;
     }
     ngtcp2_conn_update_pkt_tx_time(conn->quic, conn->env->agenda.now_ns);
+    if (!iq_list_is_empty(&conn->streams.perhaps_delivered) && has_nothing_in_flight(conn)) {
+        iq_streams_note_nothing_in_flight(&conn->streams);
+    }
 }
 
 /* What the closing period needs: the packet, and where it went. */

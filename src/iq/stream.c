@@ -19,6 +19,7 @@ void iq_streams_init(struct iq_streams *streams, bool dials)
     iq_list_init(&streams->ready);
     iq_list_init(&streams->sending);
     iq_list_init(&streams->short_of_room);
+    iq_list_init(&streams->perhaps_delivered);
 }
 
 struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool ours)
@@ -35,6 +36,7 @@ struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool our
     iq_list_init(&stream->in_ready);
     iq_list_init(&stream->in_sending);
     iq_list_init(&stream->in_short);
+    iq_list_init(&stream->in_perhaps_delivered);
     iq_buffer_init(&stream->received);
     iq_buffer_init(&stream->unacked);
     iq_list_append(&streams->all, &stream->in_all);
@@ -48,6 +50,7 @@ void iq_stream_free(struct iq_stream *stream)
     iq_list_remove(&stream->in_ready);
     iq_list_remove(&stream->in_sending);
     iq_list_remove(&stream->in_short);
+    iq_list_remove(&stream->in_perhaps_delivered);
     iq_buffer_release(&stream->received);
     iq_buffer_release(&stream->unacked);
     free(stream);
@@ -208,6 +211,14 @@ void iq_stream_finish(struct iq_stream *stream)
         iq_list_remove(&stream->in_short);
         iq_stream_make_sending(stream);
     }
+}
+
+/* What the peer gets of it is what iroh's sends when both handles are dropped. */
+void iq_stream_drop(struct iq_stream *stream)
+{
+    stream->dropped = true;
+    iq_stream_stop(stream, 0);
+    iq_stream_finish(stream);
 }
 
 void iq_stream_set_priority(struct iq_stream *stream, int32_t priority)

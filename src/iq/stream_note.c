@@ -113,7 +113,7 @@ void iq_stream_note_reset(struct iq_stream *stream, uint64_t code)
 
 void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code)
 {
-    if (stream->send_over) {
+    if (stream->send_over || stream->delivered) { /* nothing is left that it could stop */
         return;
     }
     stream->send_over = true;
@@ -124,17 +124,57 @@ void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code)
     iq_stream_make_ready(stream);
 }
 
+static void note_delivered(struct iq_stream *stream)
+{
+    if (!stream->delivered && !stream->send_over) {
+        stream->delivered = true;
+        stream->news_delivered = true;
+        iq_list_remove(&stream->in_perhaps_delivered);
+        iq_stream_make_ready(stream);
+    }
+}
+
+/*
+ * Whether the end is among what was acknowledged, ngtcp2 tells only by `len` being 0: the frame had
+ * the end, and no bytes that are new.  If the end was sent with the last bytes then it is in every
+ * frame that has these.  If it was sent alone, a frame that was lost and sent again may have both,
+ * and then nobody tells.
+ */
 void iq_stream_note_acked(struct iq_stream *stream, size_t len)
 {
     assert(len <= stream->sent);
     iq_buffer_drop(&stream->unacked, len);
     stream->sent -= len;
     stream->streams->sent_unacked -= len;
+    if (!stream->finish_sent) {
+        return;
+    }
+    stream->finish_acked = stream->finish_acked || len == 0;
+    if (stream->unacked.len > 0) {
+        return;
+    }
+    if (stream->finish_acked || !stream->finish_sent_alone) {
+        note_delivered(stream);
+    } else {
+        iq_list_append(&stream->streams->perhaps_delivered, &stream->in_perhaps_delivered);
+    }
 }
 
-void iq_stream_note_closed(struct iq_stream *stream)
+void iq_streams_note_nothing_in_flight(struct iq_streams *streams)
+{
+    struct iq_list *node;
+
+    while ((node = iq_list_pop(&streams->perhaps_delivered)) != NULL) {
+        note_delivered(IQ_CONTAINER_OF(node, struct iq_stream, in_perhaps_delivered));
+    }
+}
+
+void iq_stream_note_closed(struct iq_stream *stream, bool cleanly)
 {
     stream->closed = true;
+    if (cleanly && stream->finish_sent) {
+        note_delivered(stream);
+    }
     if (iq_stream_can_receive(stream) && !stream->receive_ended) {
         stream->receive_over = true;
     }

@@ -23,6 +23,7 @@ struct iq_streams {
     struct iq_list ready;   /* have news for the handler */
     struct iq_list sending; /* have something for ngtcp2, by their priority */
     struct iq_list short_of_room;
+    struct iq_list perhaps_delivered; /* all of it acknowledged, perhaps not the end */
     int64_t next_of_peer[2];     /* the lowest id that the peer has not used: both ways, one way */
     uint64_t stream_send_buffer; /* limits, as in struct iq_endpoint_config */
     uint64_t conn_send_buffer;
@@ -40,6 +41,7 @@ struct iq_stream {
     struct iq_list in_ready;
     struct iq_list in_sending;
     struct iq_list in_short;
+    struct iq_list in_perhaps_delivered;
 
     struct iq_buffer received; /* and not consumed */
     uint64_t bytes_read;
@@ -60,15 +62,20 @@ struct iq_stream {
     bool receive_over;    /* nothing more will be read: reset, or stopped */
     bool finished;        /* by us: the end follows `unacked` */
     bool finish_sent;
+    bool finish_sent_alone; /* after all bytes, in a frame without any */
+    bool finish_acked;
+    bool delivered; /* all bytes were acknowledged, and the end */
     bool send_over; /* reset by us, or stopped by the peer */
     bool closed;    /* ngtcp2 has forgotten it */
     bool shown;     /* the handler knows it */
+    bool dropped;   /* and wants to hear of it no more, but for its end */
 
     /* Not yet told to the handler */
     bool end_told; /* on_stream_ready has seen the peer's end */
     bool news_ready;
     bool news_reset;
     bool news_stopped;
+    bool news_delivered;
 
     /* Not yet told to ngtcp2 */
     bool wants_stop;
@@ -106,7 +113,8 @@ IQ_MUST_CHECK int iq_stream_note_data(struct iq_stream *stream, const void *data
 void iq_stream_note_reset(struct iq_stream *stream, uint64_t code);
 void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code);
 void iq_stream_note_acked(struct iq_stream *stream, size_t len);
-void iq_stream_note_closed(struct iq_stream *stream);
+void iq_stream_note_closed(struct iq_stream *stream, bool cleanly); /* no code was exchanged */
+void iq_streams_note_nothing_in_flight(struct iq_streams *streams);
 
 /* Whether on_stream_closed is due: ngtcp2 has forgotten the stream, and everything was read. */
 bool iq_stream_is_done(const struct iq_stream *stream);

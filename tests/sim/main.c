@@ -15,10 +15,23 @@
 #include "story.h"
 
 static const struct story *const collections[] = {
-    echo_stories,     stream_stories,   stream_end_stories,    close_stories,
-    mischief_stories, dial_stories,     race_stories,          incoming_stories,
-    stray_stories,    path_stories,     crowd_stories,         evil_identity_stories,
-    play_stories,     datagram_stories, datagram_flow_stories, stream_priority_stories,
+    echo_stories,
+    stream_stories,
+    stream_end_stories,
+    close_stories,
+    mischief_stories,
+    dial_stories,
+    race_stories,
+    incoming_stories,
+    stray_stories,
+    path_stories,
+    crowd_stories,
+    evil_identity_stories,
+    play_stories,
+    datagram_stories,
+    datagram_flow_stories,
+    stream_priority_stories,
+    stream_delivery_stories,
 };
 
 #define STORIES_MAX 200

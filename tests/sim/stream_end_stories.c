@@ -248,13 +248,13 @@ static void tell_implicit_given_up(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
-/* A handler without on_stream_ready wants no streams: the peer sees them stopped and reset. */
+/* A handler without on_stream_ready wants no streams: the peer sees them stopped, and ended. */
 static void tell_unwanted(const struct sim_options *options)
 {
     static const struct iq_protocol_handler nothing = {0};
     static const struct iq_route routes[] = {{.alpn = APP_ALPN, .handler = &nothing}, {0}};
     struct story_pair pair = story_pair(options, NULL, NULL);
-    struct side side = {.reset_seen = 1, .stop_seen = 1};
+    struct side side = {.stop_seen = 1};
     struct iq_stream *stream;
     struct iq_conn *conn;
 
@@ -263,7 +263,7 @@ static void tell_unwanted(const struct sim_options *options)
     SIM_EXPECT(pair.sim, watch_open_bi(&stream, conn) == 0);
     (void)iq_stream_write(stream, "x", 1);
     sim_run_for(pair.sim, A_WHILE);
-    SIM_EXPECT(pair.sim, side.closed && side.reset_seen == 0 && side.stop_seen == 0);
+    SIM_EXPECT(pair.sim, side.closed && side.ended && side.stop_seen == 0);
     sim_free(pair.sim);
 }
 
