@@ -232,7 +232,7 @@ void iq_stream_set_priority(struct iq_stream *stream, int32_t priority)
 void iq_stream_reset(struct iq_stream *stream, uint64_t code)
 {
     assert(code < IQ_CODE_END);
-    if (!can_send(stream) || stream->send_over || stream->closed) {
+    if (!can_send(stream) || stream->send_over || stream->delivered || stream->closed) {
         return;
     }
     stream->finished = true;
