@@ -10,13 +10,15 @@
 
 #include "iq/bytes.h"
 #include "iq/error.h"
-#include "list.h"
 
 /* What a datagram counts for, besides its bytes: empty ones take memory too. */
 #define IQ_DATAGRAM_COST 32
 
+struct iq_queued_datagram;
+
 struct iq_datagram_queue {
-    struct iq_list datagrams;
+    struct iq_queued_datagram *first; /* NULL: none waits */
+    struct iq_queued_datagram *last;
     size_t size; /* of those that wait, with their costs */
     size_t size_max;
 };

@@ -172,7 +172,7 @@ static struct iq_bytes payload(unsigned number)
     static uint8_t bytes[1162];
 
     for (size_t i = 0; i < lens[number]; i++) {
-        bytes[i] = (uint8_t)(number * 3 + i * 7);
+        bytes[i] = (uint8_t)((size_t)number * 3 + i * 7);
     }
     return (struct iq_bytes){.data = bytes, .len = lens[number]};
 }

@@ -178,7 +178,8 @@ static void limit_row(const struct sim_options *options, const struct limit_row 
 
     watch_listen(accepts, routes);
     evil_dial(&evil, raw, accepts, &peer);
-    while ((conn = watch_conn(accepts, 0)) == NULL && sim_step(sim)) {
+    while ((conn = watch_conn(accepts, 0)) == NULL) {
+        SIM_EXPECT(sim, sim_step(sim));
     }
     if (iq_conn_max_datagram_len(conn) != row->max_len ||
         iq_conn_send_datagram(conn, bytes, 0) != row->empty ||

@@ -16,7 +16,7 @@ struct iq_bytes mailbox_datagram(uint32_t number, size_t len)
     size_t i;
 
     for (i = 0; i < len; i++) {
-        bytes[i] = (uint8_t)(number * 3 + i * 7);
+        bytes[i] = (uint8_t)((size_t)number * 3 + i * 7);
     }
     if (len >= sizeof(number)) {
         memcpy(bytes, &number, sizeof(number));
