@@ -32,7 +32,8 @@
     X(IQ_ERR_CRYPTO, -16, "the cryptographic library failed")                                      \
     X(IQ_ERR_VALIDATED, -17, "the remote address is validated already")                            \
     X(IQ_ERR_INVALID_TICKET, -18, "not a ticket")                                                  \
-    X(IQ_ERR_UNKNOWN_ALPN, -19, "no route has that ALPN")
+    X(IQ_ERR_UNKNOWN_ALPN, -19, "no route has that ALPN")                                          \
+    X(IQ_ERR_UNSUPPORTED, -20, "the peer takes no datagrams")
 
 enum iq_error {
 #define X(name, value, text) name = (value),

@@ -97,6 +97,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     conn->streams.stream_send_buffer = env->config.stream_send_buffer;
     conn->streams.conn_send_buffer = env->config.conn_send_buffer;
     iq_streams_init(&conn->streams, dials);
+    iq_conn_datagrams_init(&conn->datagrams);
     iq_list_init(&conn->on_agenda);
     iq_list_init(&conn->in_all);
     iq_list_append(&env->conns, &conn->in_all);
@@ -169,6 +170,7 @@ void iq_conn_let_go(struct iq_conn *conn)
     while ((node = iq_list_pop(&conn->streams.all)) != NULL) {
         iq_stream_free(IQ_CONTAINER_OF(node, struct iq_stream, in_all));
     }
+    iq_conn_datagrams_release(&conn->datagrams);
     if (conn->qlog != NULL) {
         conn->env->config.qlog->close(conn->qlog);
         conn->qlog = NULL;

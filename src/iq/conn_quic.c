@@ -183,7 +183,8 @@ static int note_stream_stopped(ngtcp2_conn *quic, int64_t id, uint64_t code, voi
 static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t code,
                               void *user_data, void *stream)
 {
-    iq_stream_note_closed(stream);
+    /* Before ngtcp2 1.24 a code is the only sign of a stop. */
+    iq_stream_note_closed(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0);
     if (((struct iq_stream *)stream)->ours) {
         return 0;
     }
@@ -201,6 +202,18 @@ static int note_streams_allowed(ngtcp2_conn *quic, uint64_t max_streams, void *u
 
     conn->news_streams_allowed = conn->short_of_streams;
     return 0;
+}
+
+/* The oldest give way to it, as the network might have lost them.  RFC 9221, section 5.3: there is
+ * no flow control. */
+static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data, size_t len,
+                         void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    return iq_datagram_queue_add(&conn->datagrams.received, data, len) == 0
+               ? 0
+               : NGTCP2_ERR_CALLBACK_FAILURE;
 }
 
 static const ngtcp2_callbacks callbacks = {
@@ -230,6 +243,7 @@ static const ngtcp2_callbacks callbacks = {
     .recv_stop_sending = note_stream_stopped,
 #endif
     .stream_close = note_stream_closed,
+    .recv_datagram = note_datagram,
     .extend_max_local_streams_bidi = note_streams_allowed,
     .extend_max_local_streams_uni = note_streams_allowed,
 };
@@ -270,6 +284,7 @@ static void fill_params(ngtcp2_transport_params *params, const struct iq_endpoin
     params->initial_max_stream_data_uni = config->stream_window;
     params->initial_max_data = config->conn_window;
     params->max_idle_timeout = config->idle_timeout_ms * NGTCP2_MILLISECONDS;
+    params->max_datagram_frame_size = 65535;
     params->active_connection_id_limit = 4;
 }
 

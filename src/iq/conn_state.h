@@ -1,7 +1,8 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), and conn_quic.c (what ngtcp2 is told, and tells us).
+ * order), conn_datagram.c (messages without a stream), and conn_quic.c (what ngtcp2 is told, and
+ * tells us).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -10,6 +11,7 @@
 
 #include "agenda.h"
 #include "cid_map.h"
+#include "datagram_queue.h"
 #include "heap.h"
 #include "iq/config.h"
 #include "iq/conn.h"
@@ -51,6 +53,15 @@ enum iq_conn_state {
 
 struct iq_conn_name;
 
+/* Messages of the application, which travel in DATAGRAM frames.  RFC 9221. */
+struct iq_conn_datagrams {
+    struct iq_datagram_queue received; /* not told to the handler yet */
+    struct iq_datagram_queue unsent;
+    bool streams_next;  /* the next packet begins with streams */
+    bool short_of_room; /* iq_conn_offer_datagram() has failed */
+    bool news_allowed;  /* and now there is room */
+};
+
 struct iq_conn {
     struct iq_conn_env *env;
     enum iq_conn_state state;
@@ -63,6 +74,7 @@ struct iq_conn {
     struct iq_id remote_id;
     struct iq_socket_addr remote_addr;
     struct iq_streams streams;
+    struct iq_conn_datagrams datagrams;
     struct iq_list in_all;
     struct iq_list on_agenda;
     struct iq_conn_name *cids;         /* by which it is known in env->cids */
@@ -112,7 +124,7 @@ IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_route *routes);
 void iq_conn_free(struct iq_conn *conn);
 
-/* Frees what a connection that has ended does not need: QUIC, TLS, and its streams. */
+/* Frees what a connection that has ended does not need: QUIC, TLS, streams, datagrams. */
 void iq_conn_let_go(struct iq_conn *conn);
 
 /* The ids by which the connection is found, and the tokens by which a stateless reset is known to
@@ -150,6 +162,15 @@ void iq_conn_send(struct iq_conn *conn);
 
 /* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+
+/* conn_datagram.c */
+void iq_conn_datagrams_init(struct iq_conn_datagrams *datagrams);
+void iq_conn_datagrams_release(struct iq_conn_datagrams *datagrams);
+
+/* Whether a datagram waits to be sent, the first of `unsent`.  Drops those before it that fit into
+ * no packet any more, because the path has changed. */
+bool iq_conn_has_datagram(struct iq_conn *conn);
+void iq_conn_drop_unsent_datagram(struct iq_conn *conn); /* the first */
 
 /* conn_quic.c */
 

@@ -126,6 +126,7 @@ function scenario(name, what) {
 scenario('echo_0_bytes', echo({ bytes: 0 }));
 scenario('echo_13_bytes', echo({ bytes: 13 }));
 scenario('echo_1000000_bytes', echo({ bytes: 1_000_000 }));
+scenario('echo_2000000_bytes', echo({ bytes: 2_000_000 })); // more than a stream's window
 scenario('echo_on_100_streams', echo({ streams: 100 }));
 scenario('echo_on_250_streams', echo({ streams: 250 })); // more than may be open at once
 scenario('echo_on_3_connections_in_a_row', echo({ connections: 3 })); // iroh resumes TLS if it may

@@ -162,6 +162,16 @@ static int note_retry(ngtcp2_conn *quic, const ngtcp2_pkt_hd *hd, void *user_dat
     return ngtcp2_crypto_recv_retry_cb(quic, hd, user_data);
 }
 
+static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data, size_t len,
+                         void *user_data)
+{
+    struct evil *self = user_data;
+
+    self->datagram_count++;
+    self->longest_datagram = len > self->longest_datagram ? len : self->longest_datagram;
+    return 0;
+}
+
 static const ngtcp2_callbacks callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
@@ -178,6 +188,7 @@ static const ngtcp2_callbacks callbacks = {
     .get_path_challenge_data = path_challenge,
     .get_new_connection_id = new_cid,
     .handshake_completed = note_completed,
+    .recv_datagram = note_datagram,
 };
 
 static void send_packet(struct evil *self, const ngtcp2_path *path, const uint8_t *data,
@@ -262,6 +273,7 @@ static void fill_params(struct evil *self, ngtcp2_settings *settings,
     params->initial_max_data = params->initial_max_stream_data_bidi_local = 100000;
     params->initial_max_streams_bidi = params->initial_max_streams_uni = 10;
     params->max_idle_timeout = 10 * NGTCP2_SECONDS;
+    params->max_datagram_frame_size = self->options.max_datagram;
 }
 
 static void start_quic(struct evil *self, const struct iq_path *path, const ngtcp2_pkt_hd *hd)

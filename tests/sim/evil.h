@@ -23,10 +23,11 @@ enum evil_key {
 struct evil_options {
     enum evil_key key;
     uint8_t seed[IQ_KEY_LEN];
-    const char *alpn;    /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
-    bool no_raw_keys;    /* knows only certificates */
-    bool default_groups; /* OpenSSL's, with the large post-quantum ones */
-    SSL_SESSION *resume; /* not ours */
+    const char *alpn;      /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
+    bool no_raw_keys;      /* knows only certificates */
+    bool default_groups;   /* OpenSSL's, with the large post-quantum ones */
+    SSL_SESSION *resume;   /* not ours */
+    uint64_t max_datagram; /* transport parameter 0x20 (RFC 9221); 0: takes none */
 };
 
 struct evil {
@@ -46,6 +47,8 @@ struct evil {
     bool completed;
     bool was_resumed;
     bool was_retried;
+    unsigned datagram_count; /* that it has received */
+    size_t longest_datagram;
     unsigned closed_count;
     uint64_t code; /* that the peer has closed with */
     int failed;    /* with this error of ngtcp2, instead */

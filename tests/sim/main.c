@@ -15,9 +15,25 @@
 #include "story.h"
 
 static const struct story *const collections[] = {
-    echo_stories,  stream_stories,        stream_end_stories, close_stories,  mischief_stories,
-    dial_stories,  race_stories,          incoming_stories,   stray_stories,  path_stories,
-    crowd_stories, evil_identity_stories, play_stories,       router_stories, screening_stories,
+    echo_stories,
+    stream_stories,
+    stream_end_stories,
+    stream_priority_stories,
+    stream_delivery_stories,
+    datagram_stories,
+    datagram_flow_stories,
+    close_stories,
+    mischief_stories,
+    dial_stories,
+    race_stories,
+    incoming_stories,
+    router_stories,
+    screening_stories,
+    stray_stories,
+    path_stories,
+    crowd_stories,
+    evil_identity_stories,
+    play_stories,
 };
 
 #define STORIES_MAX 200
