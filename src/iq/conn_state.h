@@ -1,7 +1,7 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), and conn_quic.c (what ngtcp2 is told, and tells us).
+ * order), conn_quic.c (what ngtcp2 is told, and tells us), and conn_decrypt.c (what it is not).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -83,7 +83,7 @@ struct iq_conn {
     /* The end */
     struct iq_close_reason why;
     char *why_text;
-    ngtcp2_ccerr error;  /* what the peer is told */
+    ngtcp2_ccerr error;  /* what the peer is told; NO_ERROR for an answer */
     uint64_t gone_at_ns; /* when lingering or draining ends */
     uint8_t *close_packet;
     size_t close_packet_len;
@@ -148,8 +148,31 @@ void iq_conn_deliver(struct iq_conn *conn);
 /* Gives the wire what ngtcp2 and the streams have, and sets the timer. */
 void iq_conn_send(struct iq_conn *conn);
 
+/* Tells a peer that has closed, and waits for it, that it was heard.  It is the last thing that
+ * ngtcp2 writes. */
+void iq_conn_answer_close(struct iq_conn *conn);
+
 /* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+
+/* conn_decrypt.c */
+
+/* The close of a peer. */
+struct iq_peer_close {
+    bool seen;
+    struct iq_close_reason why;
+    char text[IQ_REASON_MAX]; /* of `why` */
+};
+
+/* ngtcp2_conn_read_pkt(), but for a packet that does nothing but close: that is kept in `close`. */
+int iq_conn_read(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
+                 const uint8_t *data, size_t len, struct iq_peer_close *close);
+
+/* How ngtcp2 is to decrypt. */
+int iq_quic_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                    const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *ciphertext, size_t len,
+                    const uint8_t *nonce, size_t nonce_len, const uint8_t *header,
+                    size_t header_len);
 
 /* conn_quic.c */
 

@@ -55,6 +55,7 @@ extern const struct story echo_stories[];
 extern const struct story stream_stories[];
 extern const struct story stream_end_stories[];
 extern const struct story close_stories[];
+extern const struct story close_answer_stories[];
 extern const struct story mischief_stories[];
 extern const struct story dial_stories[];
 extern const struct story race_stories[];
