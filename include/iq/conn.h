@@ -64,6 +64,12 @@ const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
 /* Where the peer is now.  Valid until the next callback. */
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn);
 
+/* Our own address on the way there.  Valid until the next callback. */
+const struct iq_socket_addr *iq_conn_local_addr(const struct iq_conn *conn);
+
+/* Whether we dialled the peer; else it dialled us. */
+bool iq_conn_is_dialled(const struct iq_conn *conn);
+
 /* The protocol that both sides speak: not empty, valid as long as the connection. */
 const char *iq_conn_alpn(const struct iq_conn *conn);
 

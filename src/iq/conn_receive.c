@@ -153,6 +153,8 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     struct iq_peer_close close;
     int rc;
 
+    conn->stats.datagrams_received++;
+    conn->stats.bytes_received += len;
     if (conn->state == IQ_CONN_LINGERING) {
         repeat_close(conn);
         return 0;
@@ -173,7 +175,7 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     } else if (rc != 0) {
         iq_conn_fail(conn, rc);
     } else {
-        iq_sockaddr_to(&conn->remote_addr, ngtcp2_conn_get_path(conn->quic)->remote.addr);
+        iq_quic_path_to(&conn->path, ngtcp2_conn_get_path(conn->quic));
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
     return 0;

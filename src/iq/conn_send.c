@@ -11,22 +11,39 @@
 
 /* Packets in env->packets that are not sent yet. */
 struct burst {
-    struct iq_conn_env *env;
+    struct iq_conn *conn;
     struct iq_datagrams out;
     bool last_is_short; /* nothing may be added behind it */
 };
 
+static size_t count(const struct iq_datagrams *datagrams)
+{
+    return (datagrams->len + datagrams->segment_len - 1) / datagrams->segment_len;
+}
+
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
 {
     if (!env->wire_is_full) {
+        env->stats.datagrams_sent += count(datagrams);
+        env->stats.bytes_sent += datagrams->len;
         env->wire_is_full = env->wire->send(env->wire, datagrams) != 0;
     }
+}
+
+/* The same for those of a connection. */
+static void send_datagrams(struct iq_conn *conn, const struct iq_datagrams *datagrams)
+{
+    if (!conn->env->wire_is_full) {
+        conn->stats.datagrams_sent += count(datagrams);
+        conn->stats.bytes_sent += datagrams->len;
+    }
+    iq_conn_env_send(conn->env, datagrams);
 }
 
 static void send_burst(struct burst *burst)
 {
     if (burst->out.len > 0) {
-        iq_conn_env_send(burst->env, &burst->out);
+        send_datagrams(burst->conn, &burst->out);
     }
     burst->out.len = 0;
     burst->last_is_short = false;
@@ -44,7 +61,7 @@ static bool fits(const struct burst *burst, const struct iq_datagrams *packet)
 /* Adds a packet that was written behind those that are there. */
 static void add_packet(struct burst *burst, const struct iq_datagrams *packet)
 {
-    uint8_t *start = burst->env->packets;
+    uint8_t *start = burst->conn->env->packets;
 
     if (!fits(burst, packet)) {
         send_burst(burst);
@@ -224,7 +241,7 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
 
 static void send_packets(struct iq_conn *conn)
 {
-    struct burst burst = {.env = conn->env};
+    struct burst burst = {.conn = conn};
     struct writer writer = {.packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic)};
     int rc;
 
@@ -291,7 +308,7 @@ static void send_close(struct iq_conn *conn)
         return;
     }
     keep_close_packet(conn, &packet);
-    iq_conn_env_send(conn->env, &packet);
+    send_datagrams(conn, &packet);
     conn->state = IQ_CONN_LINGERING;
 }
 
@@ -301,7 +318,7 @@ void iq_conn_answer_close(struct iq_conn *conn)
     struct iq_datagrams packet;
 
     if (write_close(conn, &packet)) {
-        iq_conn_env_send(conn->env, &packet);
+        send_datagrams(conn, &packet);
     }
 }
 

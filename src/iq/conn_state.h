@@ -13,6 +13,7 @@
 #include "heap.h"
 #include "iq/config.h"
 #include "iq/conn.h"
+#include "iq/stats.h"
 #include "list.h"
 #include "sockaddr.h"
 #include "stream_state.h"
@@ -36,6 +37,7 @@ struct iq_conn_env {
     struct iq_tls *tls;
     struct iq_endpoint_config config; /* with every default filled in */
     uint8_t reset_secret[32];         /* stateless reset tokens are made with it */
+    struct iq_endpoint_stats stats;   /* but for conns_open */
     bool wire_is_full;                /* nothing may be sent until iq_endpoint_writable() */
     uint8_t packets[IQ_PACKETS_MAX];  /* written here, then sent at once */
 };
@@ -61,7 +63,8 @@ struct iq_conn {
     void *data;
     char *alpn;
     struct iq_id remote_id;
-    struct iq_socket_addr remote_addr;
+    struct iq_path path;        /* where the two ends are now */
+    struct iq_conn_stats stats; /* the datagrams, and from LINGERING on all of it */
     struct iq_streams streams;
     struct iq_list in_all;
     struct iq_list on_agenda;
@@ -71,6 +74,7 @@ struct iq_conn {
     uint64_t start_ns; /* before that nothing is sent */
     bool dials;
     bool id_is_proven;
+    bool opened_told;
     bool closed_told;
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
@@ -152,8 +156,12 @@ void iq_conn_send(struct iq_conn *conn);
  * ngtcp2 writes. */
 void iq_conn_answer_close(struct iq_conn *conn);
 
-/* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
+/* Gives the wire some datagrams, and counts them.  On a full one they are lost, as datagrams may
+ * be. */
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+
+/* conn_stats.c: keeps what ngtcp2 knows, which is about to be freed. */
+void iq_conn_keep_stats(struct iq_conn *conn);
 
 /* conn_decrypt.c */
 
