@@ -290,6 +290,28 @@ int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn)
     return open_stream(stream, conn, ngtcp2_conn_open_uni_stream);
 }
 
+int iq_conn_export_keying_material(const struct iq_conn *conn, void *out, size_t len,
+                                   const char *label, const void *context, size_t context_len)
+{
+    if (conn->state != IQ_CONN_OPEN) {
+        return IQ_ERR_CLOSED;
+    }
+    return iq_tls_export(conn->tls, out, len, label, context, context_len);
+}
+
+int iq_conn_update_keys(struct iq_conn *conn)
+{
+    if (conn->state != IQ_CONN_OPEN) {
+        return IQ_ERR_CLOSED;
+    }
+    /* ngtcp2 makes keys when it is ready for them, and asserts here that it is. */
+    if (!conn->next_keys_made ||
+        ngtcp2_conn_initiate_key_update(conn->quic, iq_agenda_now(&conn->env->agenda)) != 0) {
+        return IQ_ERR_AGAIN;
+    }
+    return 0;
+}
+
 void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason)
 {
     struct iq_close_reason why = {.how = IQ_CLOSED_BY_US, .code = code, .text = reason};

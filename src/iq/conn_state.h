@@ -81,6 +81,7 @@ struct iq_conn {
     bool handshake_completed;
     bool news_open;
     bool news_streams_allowed;
+    bool next_keys_made;   /* there are keys to change to.  RFC 9001, section 6 */
     bool short_of_streams; /* iq_conn_open_bi() or _uni() has failed */
     bool was_reset;        /* by a stateless reset */
 

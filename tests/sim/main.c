@@ -15,9 +15,10 @@
 #include "story.h"
 
 static const struct story *const collections[] = {
-    echo_stories,     stream_stories, stream_end_stories,    close_stories,    close_answer_stories,
-    mischief_stories, dial_stories,   race_stories,          incoming_stories, stray_stories,
-    path_stories,     crowd_stories,  evil_identity_stories, play_stories,     stats_stories,
+    echo_stories,          stream_stories,   stream_end_stories, close_stories,
+    close_answer_stories,  mischief_stories, dial_stories,       race_stories,
+    incoming_stories,      stray_stories,    path_stories,       crowd_stories,
+    evil_identity_stories, play_stories,     keys_stories,       stats_stories,
 };
 
 #define STORIES_MAX 200

@@ -57,6 +57,7 @@ extern const struct story stream_end_stories[];
 extern const struct story close_stories[];
 extern const struct story close_answer_stories[];
 extern const struct story mischief_stories[];
+extern const struct story keys_stories[];
 extern const struct story stats_stories[];
 extern const struct story dial_stories[];
 extern const struct story race_stories[];
