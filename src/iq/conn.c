@@ -90,7 +90,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     }
     conn->env = env;
     conn->dials = dials;
-    conn->remote_addr = path->remote;
+    conn->path = *path;
     conn->streams.conn = conn;
     conn->streams.agenda = &env->agenda;
     conn->streams.on_agenda = &conn->on_agenda;
@@ -163,6 +163,7 @@ void iq_conn_let_go(struct iq_conn *conn)
 {
     struct iq_list *node;
 
+    iq_conn_keep_stats(conn);
     iq_tls_session_free(conn->tls); /* before ngtcp2, which it calls */
     conn->tls = NULL;
     ngtcp2_conn_del(conn->quic); /* before the streams, whose bytes it may hold */
@@ -206,6 +207,8 @@ void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_
     if (conn->state >= IQ_CONN_CLOSING) {
         return;
     }
+    conn->env->stats.handshakes_failed +=
+        conn->state == IQ_CONN_HANDSHAKE && why->how != IQ_CLOSED_BY_US;
     conn->state = next;
     conn->streams.closed = true;
     conn->why = *why;
@@ -232,8 +235,15 @@ const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn)
 
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
 {
-    return &conn->remote_addr;
+    return &conn->path.remote;
 }
+
+const struct iq_socket_addr *iq_conn_local_addr(const struct iq_conn *conn)
+{
+    return &conn->path.local;
+}
+
+bool iq_conn_is_dialled(const struct iq_conn *conn) { return conn->dials; }
 
 const char *iq_conn_alpn(const struct iq_conn *conn) { return conn->alpn; }
 
@@ -283,6 +293,28 @@ int iq_conn_open_bi(struct iq_stream **stream, struct iq_conn *conn)
 int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn)
 {
     return open_stream(stream, conn, ngtcp2_conn_open_uni_stream);
+}
+
+int iq_conn_export_keying_material(const struct iq_conn *conn, void *out, size_t len,
+                                   const char *label, const void *context, size_t context_len)
+{
+    if (conn->state != IQ_CONN_OPEN) {
+        return IQ_ERR_CLOSED;
+    }
+    return iq_tls_export(conn->tls, out, len, label, context, context_len);
+}
+
+int iq_conn_update_keys(struct iq_conn *conn)
+{
+    if (conn->state != IQ_CONN_OPEN) {
+        return IQ_ERR_CLOSED;
+    }
+    /* ngtcp2 makes keys when it is ready for them, and asserts here that it is. */
+    if (!conn->next_keys_made ||
+        ngtcp2_conn_initiate_key_update(conn->quic, iq_agenda_now(&conn->env->agenda)) != 0) {
+        return IQ_ERR_AGAIN;
+    }
+    return 0;
 }
 
 void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason)

@@ -34,6 +34,12 @@ static void tell_open(struct iq_conn *conn)
         conn->dials ? conn->handler->on_connect : conn->handler->on_accept;
 
     conn->news_open = false;
+    conn->opened_told = true;
+    if (conn->dials) {
+        conn->env->stats.conns_dialled++;
+    } else {
+        conn->env->stats.conns_accepted++;
+    }
     if (tell != NULL) {
         tell(conn);
     }

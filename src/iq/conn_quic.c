@@ -94,6 +94,19 @@ static int note_handshake(ngtcp2_conn *quic, void *user_data)
     return 0;
 }
 
+/* Keys for the next update, which begins when either side wants it.  RFC 9001, section 6. */
+static int make_next_keys(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_secret,
+                          ngtcp2_crypto_aead_ctx *rx_aead_ctx, uint8_t *rx_iv,
+                          ngtcp2_crypto_aead_ctx *tx_aead_ctx, uint8_t *tx_iv,
+                          const uint8_t *rx_now, const uint8_t *tx_now, size_t len, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->next_keys_made = true;
+    return ngtcp2_crypto_update_key_cb(quic, rx_secret, tx_secret, rx_aead_ctx, rx_iv, tx_aead_ctx,
+                                       tx_iv, rx_now, tx_now, len, user_data);
+}
+
 static int note_stateless_reset(ngtcp2_conn *quic, const ngtcp2_pkt_stateless_reset *reset,
                                 void *user_data)
 {
@@ -221,10 +234,10 @@ static const ngtcp2_callbacks callbacks = {
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .encrypt = ngtcp2_crypto_encrypt_cb,
-    .decrypt = ngtcp2_crypto_decrypt_cb,
+    .decrypt = iq_quic_decrypt,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_retry = ngtcp2_crypto_recv_retry_cb,
-    .update_key = ngtcp2_crypto_update_key_cb,
+    .update_key = make_next_keys,
     .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
     .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,

@@ -12,22 +12,39 @@
 
 /* Packets in env->packets that are not sent yet. */
 struct burst {
-    struct iq_conn_env *env;
+    struct iq_conn *conn;
     struct iq_datagrams out;
     bool last_is_short; /* nothing may be added behind it */
 };
 
+static size_t count(const struct iq_datagrams *datagrams)
+{
+    return (datagrams->len + datagrams->segment_len - 1) / datagrams->segment_len;
+}
+
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
 {
     if (!env->wire_is_full) {
+        env->stats.datagrams_sent += count(datagrams);
+        env->stats.bytes_sent += datagrams->len;
         env->wire_is_full = env->wire->send(env->wire, datagrams) != 0;
     }
+}
+
+/* The same for those of a connection. */
+static void send_datagrams(struct iq_conn *conn, const struct iq_datagrams *datagrams)
+{
+    if (!conn->env->wire_is_full) {
+        conn->stats.datagrams_sent += count(datagrams);
+        conn->stats.bytes_sent += datagrams->len;
+    }
+    iq_conn_env_send(conn->env, datagrams);
 }
 
 static void send_burst(struct burst *burst)
 {
     if (burst->out.len > 0) {
-        iq_conn_env_send(burst->env, &burst->out);
+        send_datagrams(burst->conn, &burst->out);
     }
     burst->out.len = 0;
     burst->last_is_short = false;
@@ -45,7 +62,7 @@ static bool fits(const struct burst *burst, const struct iq_datagrams *packet)
 /* Adds a packet that was written behind those that are there. */
 static void add_packet(struct burst *burst, const struct iq_datagrams *packet)
 {
-    uint8_t *start = burst->env->packets;
+    uint8_t *start = burst->conn->env->packets;
 
     if (!fits(burst, packet)) {
         send_burst(burst);
@@ -278,7 +295,7 @@ static bool has_nothing_in_flight(const struct iq_conn *conn)
 
 static void send_packets(struct iq_conn *conn)
 {
-    struct burst burst = {.env = conn->env};
+    struct burst burst = {.conn = conn};
     struct writer writer = {.packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic)};
     struct iq_list *node;
     int rc;
@@ -301,6 +318,26 @@ static void send_packets(struct iq_conn *conn)
     }
 }
 
+/* Writes what conn->error says.  False if there is nothing to send. */
+static bool write_close(struct iq_conn *conn, struct iq_datagrams *packet)
+{
+    struct iq_conn_env *env = conn->env;
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
+    ngtcp2_ssize n;
+
+    ngtcp2_path_storage_zero(&path);
+    n = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, env->packets,
+                                           IQ_CLOSE_PACKET_MAX, &conn->error, env->agenda.now_ns);
+    if (n <= 0) {
+        return false;
+    }
+    *packet = (struct iq_datagrams){
+        .data = env->packets, .len = (size_t)n, .segment_len = (size_t)n, .ecn = info.ecn};
+    iq_quic_path_to(&packet->path, &path.path);
+    return true;
+}
+
 /* What the closing period needs: the packet, and where it went. */
 static void keep_close_packet(struct iq_conn *conn, const struct iq_datagrams *packet)
 {
@@ -315,34 +352,33 @@ static void keep_close_packet(struct iq_conn *conn, const struct iq_datagrams *p
 /* Tells the peer, and keeps what RFC 9000, section 10.2.1 needs. */
 static void send_close(struct iq_conn *conn)
 {
-    struct iq_conn_env *env = conn->env;
-    struct burst burst = {.env = env};
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info;
-    ngtcp2_ssize n;
+    struct iq_datagrams packet;
 
     if (conn->why.how == IQ_CLOSED_BY_US) {
         /* The end of the handshake may still be unsent, and without it the peer cannot read a close
          * that has the application's code. */
         send_packets(conn);
-        if (env->wire_is_full) {
+        if (conn->env->wire_is_full) {
             return; /* the close has to wait as well */
         }
     }
-    ngtcp2_path_storage_zero(&path);
-    conn->gone_at_ns = env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
-    n = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, env->packets,
-                                           IQ_CLOSE_PACKET_MAX, &conn->error, env->agenda.now_ns);
-    conn->state = IQ_CONN_GONE; /* unless there is a packet */
-    if (n > 0) {
-        struct iq_datagrams packet = {.data = env->packets, .len = (size_t)n, .ecn = info.ecn};
+    conn->gone_at_ns = conn->env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
+    if (!write_close(conn, &packet)) {
+        conn->state = IQ_CONN_GONE;
+        return;
+    }
+    keep_close_packet(conn, &packet);
+    send_datagrams(conn, &packet);
+    conn->state = IQ_CONN_LINGERING;
+}
 
-        iq_quic_path_to(&packet.path, &path.path);
-        packet.segment_len = packet.len;
-        keep_close_packet(conn, &packet);
-        add_packet(&burst, &packet);
-        send_burst(&burst);
-        conn->state = IQ_CONN_LINGERING;
+/* One packet is allowed, so a peer that loses it hears nothing more.  RFC 9000, section 10.2.2. */
+void iq_conn_answer_close(struct iq_conn *conn)
+{
+    struct iq_datagrams packet;
+
+    if (write_close(conn, &packet)) {
+        send_datagrams(conn, &packet);
     }
 }
 

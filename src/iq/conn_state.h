@@ -1,8 +1,8 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), conn_datagram.c (messages without a stream), and conn_quic.c (what ngtcp2 is told, and
- * tells us).
+ * order), conn_datagram.c (messages without a stream), conn_quic.c (what ngtcp2 is told, and tells
+ * us), and conn_decrypt.c (what it is not).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -15,6 +15,7 @@
 #include "heap.h"
 #include "iq/config.h"
 #include "iq/conn.h"
+#include "iq/stats.h"
 #include "list.h"
 #include "sockaddr.h"
 #include "stream_state.h"
@@ -38,6 +39,7 @@ struct iq_conn_env {
     struct iq_tls *tls;
     struct iq_endpoint_config config; /* with every default filled in */
     uint8_t reset_secret[32];         /* stateless reset tokens are made with it */
+    struct iq_endpoint_stats stats;   /* but for conns_open */
     bool wire_is_full;                /* nothing may be sent until iq_endpoint_writable() */
     uint8_t packets[IQ_PACKETS_MAX];  /* written here, then sent at once */
 };
@@ -72,7 +74,8 @@ struct iq_conn {
     void *data;
     char *alpn;
     struct iq_id remote_id;
-    struct iq_socket_addr remote_addr;
+    struct iq_path path;        /* where the two ends are now */
+    struct iq_conn_stats stats; /* the datagrams, and from LINGERING on all of it */
     struct iq_streams streams;
     struct iq_conn_datagrams datagrams;
     struct iq_list in_all;
@@ -83,19 +86,21 @@ struct iq_conn {
     uint64_t start_ns; /* before that nothing is sent */
     bool dials;
     bool id_is_proven;
+    bool opened_told;
     bool closed_told;
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
     bool news_open;
     bool news_streams_allowed;
+    bool next_keys_made;   /* there are keys to change to.  RFC 9001, section 6 */
     bool short_of_streams; /* iq_conn_open_bi() or _uni() has failed */
     bool was_reset;        /* by a stateless reset */
 
     /* The end */
     struct iq_close_reason why;
     char *why_text;
-    ngtcp2_ccerr error;  /* what the peer is told */
+    ngtcp2_ccerr error;  /* what the peer is told; NO_ERROR for an answer */
     uint64_t gone_at_ns; /* when lingering or draining ends */
     uint8_t *close_packet;
     size_t close_packet_len;
@@ -160,7 +165,12 @@ void iq_conn_deliver(struct iq_conn *conn);
 /* Gives the wire what ngtcp2 and the streams have, and sets the timer. */
 void iq_conn_send(struct iq_conn *conn);
 
-/* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
+/* Tells a peer that has closed, and waits for it, that it was heard.  It is the last thing that
+ * ngtcp2 writes. */
+void iq_conn_answer_close(struct iq_conn *conn);
+
+/* Gives the wire some datagrams, and counts them.  On a full one they are lost, as datagrams may
+ * be. */
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
 
 /* conn_datagram.c */
@@ -171,6 +181,28 @@ void iq_conn_datagrams_release(struct iq_conn_datagrams *datagrams);
  * no packet any more, because the path has changed. */
 bool iq_conn_has_datagram(struct iq_conn *conn);
 void iq_conn_drop_unsent_datagram(struct iq_conn *conn); /* the first */
+
+/* conn_stats.c: keeps what ngtcp2 knows, which is about to be freed. */
+void iq_conn_keep_stats(struct iq_conn *conn);
+
+/* conn_decrypt.c */
+
+/* The close of a peer. */
+struct iq_peer_close {
+    bool seen;
+    struct iq_close_reason why;
+    char text[IQ_REASON_MAX]; /* of `why` */
+};
+
+/* ngtcp2_conn_read_pkt(), but for a packet that does nothing but close: that is kept in `close`. */
+int iq_conn_read(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
+                 const uint8_t *data, size_t len, struct iq_peer_close *close);
+
+/* How ngtcp2 is to decrypt. */
+int iq_quic_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                    const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *ciphertext, size_t len,
+                    const uint8_t *nonce, size_t nonce_len, const uint8_t *header,
+                    size_t header_len);
 
 /* conn_quic.c */
 

@@ -51,7 +51,9 @@ struct evil {
     size_t longest_datagram;
     unsigned closed_count;
     uint64_t code; /* that the peer has closed with */
-    int failed;    /* with this error of ngtcp2, instead */
+    bool by_application;
+    size_t reason_len;
+    int failed; /* with this error of ngtcp2, instead */
 };
 
 /* In `node`, which is raw. */
@@ -60,6 +62,13 @@ void evil_dial(struct evil *self, struct sim_node *node, const struct sim_node *
 void evil_answer(struct evil *self, struct sim_node *node, const struct evil_options *options);
 void evil_migrate(struct evil *self);     /* goes on from the node's second address */
 void evil_fall_silent(struct evil *self); /* hears and says nothing any more */
+
+/* Sends a packet with 1-RTT keys that holds these frames, up to 1,150 bytes, and padding. */
+void evil_say(struct evil *self, const void *frames, size_t len);
+
+/* Closes, whatever it has keys for, and falls silent. */
+void evil_close(struct evil *self, uint64_t code);
+
 void evil_free(struct evil *self);
 
 #endif

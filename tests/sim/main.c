@@ -23,6 +23,7 @@ static const struct story *const collections[] = {
     datagram_stories,
     datagram_flow_stories,
     close_stories,
+    close_answer_stories,
     mischief_stories,
     dial_stories,
     race_stories,
@@ -34,6 +35,8 @@ static const struct story *const collections[] = {
     crowd_stories,
     evil_identity_stories,
     play_stories,
+    keys_stories,
+    stats_stories,
 };
 
 #define STORIES_MAX 200
