@@ -90,7 +90,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     }
     conn->env = env;
     conn->dials = dials;
-    conn->remote_addr = path->remote;
+    conn->path = *path;
     conn->streams.conn = conn;
     conn->streams.agenda = &env->agenda;
     conn->streams.on_agenda = &conn->on_agenda;
@@ -230,7 +230,7 @@ const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn)
 
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
 {
-    return &conn->remote_addr;
+    return &conn->path.remote;
 }
 
 const char *iq_conn_alpn(const struct iq_conn *conn) { return conn->alpn; }

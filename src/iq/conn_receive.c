@@ -156,7 +156,8 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     if (rc != 0) {
         iq_conn_fail(conn, rc);
     } else {
-        iq_sockaddr_to(&conn->remote_addr, ngtcp2_conn_get_path(conn->quic)->remote.addr);
+        conn->heard_ns = conn->env->agenda.now_ns;
+        iq_conn_note_path(conn);
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
     return 0;

@@ -233,12 +233,14 @@ static void send_packets(struct iq_conn *conn)
     send_all_wishes(conn);
     rc = write_packets(conn, &writer, &burst);
     send_burst(&burst);
+    iq_conn_end_ping(conn);
     iq_list_move_all(&conn->streams.sending, &writer.blocked);
     if (rc != 0) {
         iq_conn_fail(conn, rc);
         return;
     }
     ngtcp2_conn_update_pkt_tx_time(conn->quic, conn->env->agenda.now_ns);
+    iq_conn_note_path(conn);
 }
 
 /* What the closing period needs: the packet, and where it went. */
@@ -314,6 +316,7 @@ void iq_conn_send(struct iq_conn *conn)
     struct iq_conn_env *env = conn->env;
 
     if (!env->wire_is_full && conn->state < IQ_CONN_CLOSING) {
+        iq_conn_follow_path(conn);
         if (may_send(conn)) {
             send_packets(conn);
         }

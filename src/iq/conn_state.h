@@ -1,7 +1,8 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), and conn_quic.c (what ngtcp2 is told, and tells us).
+ * order), conn_path.c (the way that its packets go), and conn_quic.c (what ngtcp2 is told, and
+ * tells us).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -61,7 +62,7 @@ struct iq_conn {
     void *data;
     char *alpn;
     struct iq_id remote_id;
-    struct iq_socket_addr remote_addr;
+    struct iq_path path; /* in use now */
     struct iq_streams streams;
     struct iq_list in_all;
     struct iq_list on_agenda;
@@ -72,6 +73,16 @@ struct iq_conn {
     bool dials;
     bool id_is_proven;
     bool closed_told;
+
+    /* The path: conn_path.c */
+    bool handshake_confirmed; /* before that nobody migrates.  RFC 9000, section 9 */
+    bool path_in_doubt;       /* the network has changed: is there another path now? */
+    bool wants_path;          /* there is, and it has not been tried */
+    bool path_is_tried;       /* one is being validated, beside the one in use */
+    struct iq_path wanted_path;
+    uint64_t path_tried_ns;
+    uint64_t heard_ns; /* when the last datagram arrived */
+    bool wants_ping;   /* the path has changed, and nothing is in flight on it */
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
@@ -150,6 +161,23 @@ void iq_conn_send(struct iq_conn *conn);
 
 /* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+
+/* conn_path.c */
+
+/* The network has changed: the connection looks for a path when it has its turn. */
+void iq_conn_doubt_path(struct iq_conn *conn);
+
+/* Migrates if there is a better path. */
+void iq_conn_follow_path(struct iq_conn *conn);
+
+/* After ngtcp2 was called: notes which path it uses now. */
+void iq_conn_note_path(struct iq_conn *conn);
+
+/* ngtcp2 has tried a path, and it leads to the peer or not. */
+void iq_conn_note_path_tried(struct iq_conn *conn, bool works);
+
+/* After packets were written, among them a PING if one was due. */
+void iq_conn_end_ping(struct iq_conn *conn);
 
 /* conn_quic.c */
 
