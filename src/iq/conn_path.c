@@ -110,6 +110,7 @@ void iq_conn_note_path(struct iq_conn *conn)
         return;
     }
     conn->path = path;
+    conn->small_until_ns = 0; /* sizes are found out anew */
     conn->wants_ping = true;
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, 1); /* ns: as soon as may be */
 }

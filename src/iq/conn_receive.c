@@ -126,7 +126,7 @@ static void repeat_close(struct iq_conn *conn)
             .segment_len = conn->close_packet_len,
         };
 
-        iq_conn_env_send(conn->env, &out);
+        (void)iq_conn_env_send(conn->env, &out);
     }
 }
 
@@ -172,6 +172,8 @@ void iq_conn_expire(struct iq_conn *conn)
 
         if (rc != 0) {
             iq_conn_fail(conn, rc);
+        } else {
+            iq_conn_check_sizes(conn);
         }
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);

@@ -11,22 +11,27 @@
 
 /* Packets in env->packets that are not sent yet. */
 struct burst {
+    struct iq_conn *conn;
     struct iq_conn_env *env;
     struct iq_datagrams out;
     bool last_is_short; /* nothing may be added behind it */
 };
 
-void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
+int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
 {
-    if (!env->wire_is_full) {
-        env->wire_is_full = env->wire->send(env->wire, datagrams) != 0;
+    const int rc = env->wire_is_full ? 0 : env->wire->send(env->wire, datagrams);
+
+    if (rc == IQ_ERR_AGAIN) {
+        env->wire_is_full = true;
+        return 0;
     }
+    return rc;
 }
 
 static void send_burst(struct burst *burst)
 {
-    if (burst->out.len > 0) {
-        iq_conn_env_send(burst->env, &burst->out);
+    if (burst->out.len > 0 && iq_conn_env_send(burst->env, &burst->out) == IQ_ERR_TOO_LONG) {
+        iq_conn_note_too_long(burst->conn, burst->out.segment_len);
     }
     burst->out.len = 0;
     burst->last_is_short = false;
@@ -140,6 +145,9 @@ static void note_taken(struct iq_conn *conn, const struct offer *offer, size_t t
 {
     struct iq_stream *stream = offer->stream;
 
+    if (stream->sent == 0) {
+        stream->waits_from_ns = conn->env->agenda.now_ns;
+    }
     stream->sent += taken;
     stream->finish_sent = (offer->flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0 && taken == offer->len;
     if (iq_stream_has_unsent(stream)) {
@@ -224,8 +232,8 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
 
 static void send_packets(struct iq_conn *conn)
 {
-    struct burst burst = {.env = conn->env};
-    struct writer writer = {.packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic)};
+    struct burst burst = {.conn = conn, .env = conn->env};
+    struct writer writer = {.packet_max = iq_conn_packet_max(conn)};
     int rc;
 
     ngtcp2_path_storage_zero(&writer.path);
@@ -258,7 +266,7 @@ static void keep_close_packet(struct iq_conn *conn, const struct iq_datagrams *p
 static void send_close(struct iq_conn *conn)
 {
     struct iq_conn_env *env = conn->env;
-    struct burst burst = {.env = env};
+    struct burst burst = {.conn = conn, .env = env};
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info;
     ngtcp2_ssize n;

@@ -1,8 +1,8 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), conn_path.c (the way that its packets go), and conn_quic.c (what ngtcp2 is told, and
- * tells us).
+ * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), and conn_quic.c
+ * (what ngtcp2 is told, and tells us).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -84,6 +84,10 @@ struct iq_conn {
     uint64_t heard_ns; /* when the last datagram arrived */
     bool wants_ping;   /* the path has changed, and nothing is in flight on it */
 
+    /* The size of packets: conn_mtu.c */
+    uint64_t small_until_ns; /* the least until then; 0: what discovery has found */
+    uint64_t sizes_checked_ns;
+
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
     bool news_open;
@@ -159,8 +163,9 @@ void iq_conn_deliver(struct iq_conn *conn);
 /* Gives the wire what ngtcp2 and the streams have, and sets the timer. */
 void iq_conn_send(struct iq_conn *conn);
 
-/* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
-void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+/* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be.
+ * IQ_ERR_TOO_LONG: they are lost because the system carries none of that length. */
+int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
 
 /* conn_path.c */
 
@@ -178,6 +183,17 @@ void iq_conn_note_path_tried(struct iq_conn *conn, bool works);
 
 /* After packets were written, among them a PING if one was due. */
 void iq_conn_end_ping(struct iq_conn *conn);
+
+/* conn_mtu.c */
+
+/* The largest packet that may be written now. */
+size_t iq_conn_packet_max(const struct iq_conn *conn);
+
+/* Looks for a black hole, into which large packets vanish. */
+void iq_conn_check_sizes(struct iq_conn *conn);
+
+/* The system has refused a packet of this length. */
+void iq_conn_note_too_long(struct iq_conn *conn, size_t len);
 
 /* conn_quic.c */
 

@@ -89,10 +89,14 @@ static int send_datagrams(struct iq_wire *wire, const struct iq_datagrams *datag
     struct udp *udp = udp_of(wire);
     struct udp_port *port = port_for(udp, &datagrams->path.local);
     size_t from = 0;
+    int rc;
 
-    if (port == NULL || ev_is_active(&port->writable) ||
-        iq_udp_socket_send(&port->socket, datagrams, &from) == 0) {
+    if (port == NULL || ev_is_active(&port->writable)) {
         return 0;
+    }
+    rc = iq_udp_socket_send(&port->socket, datagrams, &from);
+    if (rc != IQ_ERR_AGAIN) {
+        return rc;
     }
     keep(port, datagrams, from);
     ev_io_start(udp->loop, &port->writable);
@@ -198,7 +202,7 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct udp_port *port = watcher->data;
 
-    if (iq_udp_socket_send(&port->socket, &port->waiting, &port->waiting_from) != 0) {
+    if (iq_udp_socket_send(&port->socket, &port->waiting, &port->waiting_from) == IQ_ERR_AGAIN) {
         return;
     }
     ev_io_stop(loop, watcher);

@@ -72,6 +72,84 @@ static void tell_mtu(const struct sim_options *options)
     }
 }
 
+/* The path begins to carry less in the middle of a transfer */
+
+/* Nobody says so: three probe time-outs until it is noticed, and what is lost until then. */
+#define HOLE_STALL_NS (4 * SIM_SECOND)
+
+enum narrow_side { NARROW_DIALS = 1, NARROW_ACCEPTS = 2 };
+
+static void narrow_links(struct sim *sim, size_t mtu, unsigned sides)
+{
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        if ((sides & 1U << i) != 0) {
+            sim->nodes[i].link.mtu = mtu;
+        }
+    }
+}
+
+static void mtu_falls(const struct sim_options *options, size_t mtu, unsigned sides, uint32_t loss)
+{
+    struct journey journey;
+
+    journey_begin(&journey, options, 5000000);
+    journey_connect(&journey);
+    sim_run_for(journey.pair.sim, SIM_SECOND);
+    narrow_links(journey.pair.sim, mtu, sides);
+    journey.pair.dials->link.loss += loss;
+    journey.pair.accepts->link.loss += loss;
+    journey_end(&journey, HOLE_STALL_NS);
+}
+
+static void tell_mtu_falls(const struct sim_options *options)
+{
+    static const size_t mtus[] = {1280, 1200};
+    size_t i;
+    unsigned sides;
+
+    for (i = 0; i < sizeof(mtus) / sizeof(mtus[0]); i++) {
+        for (sides = NARROW_DIALS; sides <= (NARROW_DIALS | NARROW_ACCEPTS); sides++) {
+            mtu_falls(options, mtus[i], sides, 0);
+            mtu_falls(options, mtus[i], sides, 200); /* 2 % */
+        }
+    }
+}
+
+/* A minute after the fall larger packets are tried again, and now they get there. */
+static void tell_mtu_rises(const struct sim_options *options)
+{
+    struct journey journey;
+
+    journey_begin(&journey, options, 5000000);
+    journey_connect(&journey);
+    sim_run_for(journey.pair.sim, SIM_SECOND);
+    narrow_links(journey.pair.sim, 1280, NARROW_DIALS);
+    sim_run_for(journey.pair.sim, 2 * SIM_SECOND);
+    SIM_EXPECT(journey.pair.sim, journey.task.conn != NULL);
+    SIM_EXPECT(journey.pair.sim, iq_conn_packet_max(journey.task.conn) == 1200);
+    narrow_links(journey.pair.sim, 0, NARROW_DIALS);
+    journey.task.stay = true;
+    sim_run_for(journey.pair.sim, 70 * SIM_SECOND);
+    SIM_EXPECT(journey.pair.sim, iq_conn_packet_max(journey.task.conn) == 1452);
+    sim_free(journey.pair.sim);
+}
+
+/* The system itself refuses the large ones: nothing has to be waited for. */
+static void tell_mtu_falls_here(const struct sim_options *options)
+{
+    struct journey journey;
+
+    journey_begin(&journey, options, 5000000);
+    journey_connect(&journey);
+    sim_run_for(journey.pair.sim, SIM_SECOND);
+    journey.pair.dials->interface_mtu = 1252;
+    sim_run_for(journey.pair.sim, 50 * SIM_MILLISECOND);
+    SIM_EXPECT(journey.pair.sim, iq_conn_packet_max(journey.task.conn) == 1200);
+    journey_end(&journey, SIM_SECOND);
+}
+
 /* ECN.  RFC 9000, section 13.4 */
 
 /* What a link does to the marks of those that it carries. */
@@ -120,7 +198,7 @@ static void ecn_row(const struct sim_options *options, const struct ecn_row *row
                  (unsigned long long)marks.sent[2], (unsigned long long)marks.sent[0]);
     }
     SIM_EXPECT(journey.pair.sim, marks.sent[1] == 0 && marks.sent[3] == 0);
-    journey_end(&journey, 4 * SIM_SECOND);
+    journey_end(&journey, HOLE_STALL_NS);
 }
 
 static void tell_ecn_validation(const struct sim_options *options)
@@ -150,6 +228,9 @@ static void tell_ecn(const struct sim_options *options)
 
 const struct story packet_stories[] = {
     {.name = "path_mtu", .run = tell_mtu},
+    {.name = "path_mtu_falls", .run = tell_mtu_falls, .seeds = 2},
+    {.name = "path_mtu_rises", .run = tell_mtu_rises},
+    {.name = "path_mtu_falls_here", .run = tell_mtu_falls_here, .seeds = 3},
     {.name = "path_ecn_validation", .run = tell_ecn_validation},
     {.name = "path_ecn", .run = tell_ecn, .seeds = 3},
     {0},

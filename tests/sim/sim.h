@@ -84,6 +84,7 @@ struct sim_node {
     struct iq_socket_addr addrs[SIM_ADDRS_MAX]; /* the system sends from the first */
     size_t addr_count;                          /* 0: there is no network */
     struct iq_socket_addr external; /* what others see instead of addrs[0], behind a NAT */
+    size_t interface_mtu;           /* longer datagrams are refused by the system; 0: none are */
     struct sim_link link;
     uint64_t link_busy_until_ns;
     uint64_t link_used_ns;
