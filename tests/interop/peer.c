@@ -5,7 +5,7 @@
  *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry]
  *     peer connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
  *                  [--size BYTES] [--streams N] [--connections N]
- *     both         [--code N] [--reason TEXT]
+ *     both         [--code N] [--reason TEXT] [--bind IP:PORT]
  *
  * The end of a connection is told in the fields of struct iq_close_reason.
  */
@@ -23,12 +23,13 @@
 #define TIME_LIMIT_SECONDS 60
 #define ALPN_COUNT_MAX     4
 
-enum option_name { ID, ADDR, BEHAVIOUR, SIZE, STREAMS, CONNECTIONS, CODE, REASON, ALPN };
+enum option_name { ID, ADDR, BEHAVIOUR, SIZE, STREAMS, CONNECTIONS, CODE, REASON, BIND, ALPN };
 
 /* What each option says; ALPN is in the routes. */
 static const char *options[] = {
-    [ID] = "",       [ADDR] = "",         [BEHAVIOUR] = "echo", [SIZE] = "13",
-    [STREAMS] = "1", [CONNECTIONS] = "1", [CODE] = "0",         [REASON] = "bye!",
+    [ID] = "",     [ADDR] = "",       [BEHAVIOUR] = "echo",
+    [SIZE] = "13", [STREAMS] = "1",   [CONNECTIONS] = "1",
+    [CODE] = "0",  [REASON] = "bye!", [BIND] = "127.0.0.1:0",
 };
 
 static struct iq_route routes[ALPN_COUNT_MAX + 1]; /* one for each ALPN, and the zero entry */
@@ -313,6 +314,7 @@ static void read_options(int argc, char **argv)
         {"connections", required_argument, NULL, CONNECTIONS},
         {"code", required_argument, NULL, CODE},
         {"reason", required_argument, NULL, REASON},
+        {"bind", required_argument, NULL, BIND},
         {"alpn", required_argument, NULL, ALPN},
         {0},
     };
@@ -335,7 +337,7 @@ static void read_options(int argc, char **argv)
 
 static struct iq_endpoint *bind_endpoint(struct ev_loop *loop)
 {
-    static const struct iq_endpoint_config config = {.bind = {"127.0.0.1:0"}};
+    const struct iq_endpoint_config config = {.bind = {options[BIND]}};
     struct iq_endpoint *endpoint;
     char id[IQ_ID_STR_SIZE], addr[IQ_SOCKET_ADDR_STR_SIZE];
     int rc = iq_endpoint_bind(&endpoint, loop, &config);
