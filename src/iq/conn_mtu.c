@@ -49,10 +49,14 @@ static bool is_stalled(const struct iq_conn *conn, uint64_t pto_ns)
 void iq_conn_check_sizes(struct iq_conn *conn)
 {
     const uint64_t now_ns = conn->env->agenda.now_ns;
-    const uint64_t pto_ns = ngtcp2_conn_get_pto(conn->quic);
+    uint64_t pto_ns;
 
-    if (conn->state != IQ_CONN_OPEN || is_small(conn) || now_ns - conn->sizes_checked_ns < pto_ns ||
+    if (conn->state != IQ_CONN_OPEN || is_small(conn) ||
         ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->quic) <= LEAST_MAX_SIZE) {
+        return;
+    }
+    pto_ns = ngtcp2_conn_get_pto(conn->quic);
+    if (now_ns - conn->sizes_checked_ns < pto_ns) {
         return;
     }
     conn->sizes_checked_ns = now_ns;
