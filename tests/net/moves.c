@@ -117,6 +117,15 @@ static void look(struct ev_loop *loop, ev_prepare *looks, int events)
     enter(place.here);
 }
 
+/* Does not keep the loop running. */
+static void look_on(struct net *net, struct transfer *transfer)
+{
+    ev_prepare_init(&transfer->looks, look);
+    transfer->looks.data = transfer;
+    ev_prepare_start(net->loop, &transfer->looks);
+    ev_unref(net->loop);
+}
+
 static void begin(struct net *net, struct transfer *transfer, const char *bind)
 {
     enter(place.there);
@@ -133,10 +142,7 @@ static void finish(struct net *net, struct transfer *transfer, const char *ip, c
     transfer->call.len = TRANSFER_LEN;
     net_dial(&transfer->call, transfer->dials, &to);
     if (transfer->commands != NULL) {
-        ev_prepare_init(&transfer->looks, look);
-        transfer->looks.data = transfer;
-        ev_prepare_start(net->loop, &transfer->looks);
-        ev_unref(net->loop);
+        look_on(net, transfer);
     }
     net_run(net);
     assert_row(net_is_done(&transfer->call), name);
