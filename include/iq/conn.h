@@ -65,7 +65,7 @@ const char *iq_close_reason_str(const struct iq_close_reason *why, char *str, si
  * as the connection. */
 const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
 
-/* Where the peer is now.  Valid until the next callback. */
+/* Where the peer is now: it may move (RFC 9000, section 9).  Valid until the next callback. */
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn);
 
 /* Our own address on the way there.  Valid until the next callback. */

@@ -81,6 +81,20 @@ IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const s
                                            const struct iq_connect_options *options);
 
 /*
+ * For programs that know that the network has changed: another Wi-Fi, a cable pulled out.  Every
+ * connection that this endpoint has dialled, and that would now leave from another address, moves
+ * there as soon as a round trip over the new path succeeds (RFC 9000, section 9); its streams
+ * notice nothing but the pause.  Where there is no way to the peer now, or the peer forbids it, the
+ * connection stays as it is, and ends by its idle time-out unless the network comes back.
+ *
+ * On Linux an endpoint that is bound to all addresses notices by itself (netlink), unless the
+ * system forbids that: it is then as elsewhere, where programs have to call this.  An endpoint that
+ * is bound to certain addresses moves only from one of them to another.  The side that was dialled
+ * cannot move: it follows its peer, and iq_conn_remote_addr() with it.
+ */
+void iq_endpoint_network_changed(struct iq_endpoint *endpoint);
+
+/*
  * Closes the endpoint: every handler hears on_shutdown for each of its connections, those that are
  * still open then are closed with code 0, new ones are refused.  Once the peers have been told, and
  * had time to say that they missed it (three probe time-outs, RFC 9000, section 10.2), the endpoint

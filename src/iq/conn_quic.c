@@ -107,6 +107,22 @@ static int make_next_keys(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_sec
                                        tx_iv, rx_now, tx_now, len, user_data);
 }
 
+static int note_handshake_confirmed(ngtcp2_conn *quic, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->handshake_confirmed = true;
+    return 0;
+}
+
+static int note_path_tried(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path,
+                           const ngtcp2_path *fallback, ngtcp2_path_validation_result result,
+                           void *user_data)
+{
+    iq_conn_note_path_tried(user_data, result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
+    return 0;
+}
+
 static int note_stateless_reset(ngtcp2_conn *quic, const ngtcp2_pkt_stateless_reset *reset,
                                 void *user_data)
 {
@@ -247,6 +263,8 @@ static const ngtcp2_callbacks callbacks = {
     .remove_connection_id = remove_cid,
     .dcid_status = note_peer_cid,
     .handshake_completed = note_handshake,
+    .handshake_confirmed = note_handshake_confirmed,
+    .path_validation = note_path_tried,
     .recv_stateless_reset = note_stateless_reset,
     .stream_open = note_stream_open,
     .recv_stream_data = note_stream_data,

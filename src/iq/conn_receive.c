@@ -142,7 +142,7 @@ static void repeat_close(struct iq_conn *conn)
             .segment_len = conn->close_packet_len,
         };
 
-        iq_conn_env_send(conn->env, &out);
+        (void)iq_conn_env_send(conn->env, &out);
     }
 }
 
@@ -176,7 +176,8 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     } else if (rc != 0) {
         iq_conn_fail(conn, rc);
     } else {
-        iq_quic_path_to(&conn->path, ngtcp2_conn_get_path(conn->quic));
+        conn->heard_ns = conn->env->agenda.now_ns;
+        iq_conn_note_path(conn);
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
     return 0;
@@ -191,6 +192,8 @@ void iq_conn_expire(struct iq_conn *conn)
 
         if (rc != 0) {
             iq_conn_fail(conn, rc);
+        } else {
+            iq_conn_check_sizes(conn);
         }
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);

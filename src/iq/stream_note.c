@@ -145,6 +145,7 @@ void iq_stream_note_acked(struct iq_stream *stream, size_t len)
     assert(len <= stream->sent);
     iq_buffer_drop(&stream->unacked, len);
     stream->sent -= len;
+    stream->waits_from_ns = stream->streams->agenda->now_ns;
     stream->streams->sent_unacked -= len;
     if (!stream->finish_sent) {
         return;

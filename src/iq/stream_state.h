@@ -52,6 +52,7 @@ struct iq_stream {
 
     struct iq_buffer unacked; /* written and not acknowledged */
     size_t sent;              /* bytes of `unacked` that ngtcp2 has */
+    uint64_t waits_from_ns;   /* for the first of them to be acknowledged */
     uint64_t our_reset_code;
     uint64_t stopped_code; /* the peer's */
     int32_t priority;

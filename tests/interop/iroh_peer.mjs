@@ -1,7 +1,8 @@
 // A real iroh endpoint as a command: the peer that the interop tests talk to.
 //
 //   iroh_peer.mjs accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry]
-//   iroh_peer.mjs connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
+//   iroh_peer.mjs connect --id HEX --addr IP:PORT[,IP:PORT...] --alpn A
+//                         [--behaviour echo|close|wait]
 //                         [--size BYTES] [--streams N] [--connections N]
 //                         [--ticket T]: instead of --id and --addr
 //   both                  [--code N] [--reason TEXT]: what `close` and the end of `echo` say
@@ -129,7 +130,7 @@ async function echo(connection) {
 
 function dialled() {
     if (options.ticket) return EndpointTicket.fromString(options.ticket).endpointAddr();
-    return new EndpointAddr(EndpointId.fromString(options.id), null, [options.addr]);
+    return new EndpointAddr(EndpointId.fromString(options.id), null, options.addr.split(','));
 }
 
 async function dial(endpoint) {

@@ -5,7 +5,7 @@
  *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry|ignore|screen]
  *     peer connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
  *                  [--size BYTES] [--streams N] [--connections N]
- *     both         [--code N] [--reason TEXT] [--update-keys BYTES]
+ *     both         [--code N] [--reason TEXT] [--update-keys BYTES] [--bind IP:PORT]
  *
  * --update-keys, which iroh_peer.mjs has not, changes the keys once so many bytes have arrived on
  * the one stream.
@@ -36,13 +36,22 @@ enum option_name {
     CODE,
     REASON,
     UPDATE_KEYS,
+    BIND,
     ALPN
 };
 
 /* What each option says; ALPN is in the routes. */
 static const char *options[] = {
-    [ID] = "",           [ADDR] = "",  [BEHAVIOUR] = "echo", [SIZE] = "13",       [STREAMS] = "1",
-    [CONNECTIONS] = "1", [CODE] = "0", [REASON] = "bye!",    [UPDATE_KEYS] = "0",
+    [ID] = "",
+    [ADDR] = "",
+    [BEHAVIOUR] = "echo",
+    [SIZE] = "13",
+    [STREAMS] = "1",
+    [CONNECTIONS] = "1",
+    [CODE] = "0",
+    [REASON] = "bye!",
+    [UPDATE_KEYS] = "0",
+    [BIND] = "127.0.0.1:0",
 };
 
 static struct iq_route routes[ALPN_COUNT_MAX + 1]; /* one for each ALPN, and the zero entry */
@@ -407,6 +416,7 @@ static void read_options(int argc, char **argv)
         {"code", required_argument, NULL, CODE},
         {"reason", required_argument, NULL, REASON},
         {"update-keys", required_argument, NULL, UPDATE_KEYS},
+        {"bind", required_argument, NULL, BIND},
         {"alpn", required_argument, NULL, ALPN},
         {0},
     };
@@ -429,7 +439,7 @@ static void read_options(int argc, char **argv)
 
 static struct iq_endpoint *bind_endpoint(struct ev_loop *loop)
 {
-    static const struct iq_endpoint_config config = {.bind = {"127.0.0.1:0"}};
+    const struct iq_endpoint_config config = {.bind = {options[BIND]}};
     struct iq_endpoint *endpoint;
     char id[IQ_ID_STR_SIZE], addr[IQ_SOCKET_ADDR_STR_SIZE];
     int rc = iq_endpoint_bind(&endpoint, loop, &config);

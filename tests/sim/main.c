@@ -32,6 +32,8 @@ static const struct story *const collections[] = {
     screening_stories,
     stray_stories,
     path_stories,
+    migration_stories,
+    packet_stories,
     crowd_stories,
     evil_identity_stories,
     play_stories,

@@ -70,6 +70,8 @@ extern const struct story stray_stories[];
 extern const struct story path_stories[];
 extern const struct story router_stories[];
 extern const struct story screening_stories[];
+extern const struct story migration_stories[];
+extern const struct story packet_stories[];
 extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
