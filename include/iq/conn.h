@@ -64,7 +64,8 @@ const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
 /* Where the peer is now.  Valid until the next callback. */
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn);
 
-/* The protocol that both sides speak: not empty, valid as long as the connection. */
+/* The protocol that both sides speak: not empty, valid as long as the connection.  Of a dial that
+ * offers several the first of them, until on_connect. */
 const char *iq_conn_alpn(const struct iq_conn *conn);
 
 struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn);

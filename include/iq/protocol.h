@@ -17,7 +17,8 @@
 
 #include <stdint.h>
 
-#define IQ_ALPN_MAX 255 /* bytes, and at least one.  RFC 7301, section 3.1 */
+#define IQ_ALPN_MAX  255 /* bytes, and at least one.  RFC 7301, section 3.1 */
+#define IQ_ALPNS_MAX 16  /* protocols that one dial offers */
 
 struct iq_close_reason;
 struct iq_conn;

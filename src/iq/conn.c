@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alpn.h"
 #include "conn_state.h"
 
 /* Bytes by which a connection is known in one of the endpoint's maps. */
@@ -106,19 +107,20 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
 }
 
 int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env, const struct iq_path *path,
-                 const struct iq_id *id, const char *alpn, uint32_t timeout_ms)
+                 const struct iq_id *id, const char *alpns, uint32_t timeout_ms)
 {
     struct iq_conn *self = new_conn(env, path, true);
-    int rc = IQ_ERR_NOMEM;
+    int rc;
 
     if (self == NULL) {
-        return rc;
+        return IQ_ERR_NOMEM;
     }
-    self->alpn = strdup(alpn);
-    if (self->alpn == NULL) {
+    rc = iq_alpns_copy(&self->alpns, alpns);
+    if (rc != 0) {
         goto fail;
     }
-    rc = iq_tls_dial(&self->tls, env->tls, id, alpn);
+    self->alpn = self->alpns;
+    rc = iq_tls_dial(&self->tls, env->tls, id, self->alpns);
     if (rc != 0) {
         goto fail;
     }
@@ -193,7 +195,7 @@ void iq_conn_free(struct iq_conn *conn)
     conn->env->conn_count--;
     free(conn->close_packet);
     free(conn->why_text);
-    free(conn->alpn);
+    free(conn->alpns);
     free(conn);
 }
 

@@ -100,9 +100,10 @@ static void establish(struct iq_conn *conn)
     }
     conn->remote_id = peer.id;
     conn->id_is_proven = true;
+    conn->alpn = peer.alpn;
     if (peer.route != NULL) {
-        conn->alpn = strdup(peer.route->alpn);
-        if (conn->alpn == NULL) {
+        conn->alpn = conn->alpns = strdup(peer.route->alpn);
+        if (conn->alpns == NULL) {
             iq_conn_fail(conn, NGTCP2_ERR_NOMEM);
             return;
         }

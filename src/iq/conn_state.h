@@ -59,7 +59,8 @@ struct iq_conn {
     void *qlog;                                /* the application's file for it, NULL: none */
     const struct iq_protocol_handler *handler; /* NULL until the protocol is known */
     void *data;
-    char *alpn;
+    char *alpns;      /* what a dial offers (alpn.h), or the one that the peer has chosen */
+    const char *alpn; /* the one of them that is spoken */
     struct iq_id remote_id;
     struct iq_socket_addr remote_addr;
     struct iq_streams streams;
@@ -105,8 +106,8 @@ struct iq_conn_initial {
 
 /* conn.c */
 IQ_MUST_CHECK int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env,
-                               const struct iq_path *path, const struct iq_id *id, const char *alpn,
-                               uint32_t timeout_ms);
+                               const struct iq_path *path, const struct iq_id *id,
+                               const char *alpns, uint32_t timeout_ms);
 IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_conn_initial *initial,
                                  const struct iq_route *routes);

@@ -27,6 +27,8 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include "alpn.h"
+
 struct iq_tls {
     SSL_CTX *ctx;
     void (*on_secret)(const char *line, void *arg);
@@ -40,10 +42,10 @@ struct iq_tls_session {
     SSL *ssl;
     ngtcp2_conn *quic;
     bool dials;
-    struct iq_id dialled;                 /* the side that dials */
-    const struct iq_route *routes;        /* the side that answers */
-    const struct iq_route *route;         /* the one of them that was chosen */
-    unsigned char offer[1 + IQ_ALPN_MAX]; /* the side that dials: its protocol, with its length */
+    struct iq_id dialled;          /* the side that dials */
+    const char *alpns;             /* and what it offers to speak */
+    const struct iq_route *routes; /* the side that answers */
+    const struct iq_route *route;  /* the one of them that was chosen */
 };
 
 static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref)
@@ -109,23 +111,6 @@ static int demand_alpn(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Looks for `alpn` in a list of names with a length byte before each.  Returns the name there, NULL
- * if it is not offered. */
-static const unsigned char *find_alpn(const unsigned char *offer, unsigned int len,
-                                      const char *alpn)
-{
-    const unsigned char *end = offer + len;
-    const size_t alpn_len = strlen(alpn);
-
-    while (offer < end && offer[0] < end - offer) {
-        if (offer[0] == alpn_len && memcmp(offer + 1, alpn, alpn_len) == 0) {
-            return offer + 1;
-        }
-        offer += 1 + offer[0];
-    }
-    return NULL;
-}
-
 /* Our order counts, not the peer's.  RFC 7301, section 3.2. */
 static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                        const unsigned char *offer, unsigned int offer_len, void *arg)
@@ -134,7 +119,7 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
     const struct iq_route *route;
 
     for (route = session->routes; route->alpn != NULL; route++) {
-        const unsigned char *name = find_alpn(offer, offer_len, route->alpn);
+        const unsigned char *name = iq_alpns_find_on_wire(offer, offer_len, route->alpn);
 
         if (name != NULL) {
             session->route = route;
@@ -246,21 +231,20 @@ static struct iq_tls_session *new_session(struct iq_tls *tls)
 }
 
 int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls, const struct iq_id *id,
-                const char *alpn)
+                const char *alpns)
 {
-    const size_t alpn_len = strlen(alpn);
+    uint8_t offer[IQ_ALPNS_WIRE_MAX];
+    const size_t offer_len = iq_alpns_encode(offer, alpns);
     struct iq_tls_session *self = new_session(tls);
 
-    assert(alpn_len > 0 && alpn_len <= IQ_ALPN_MAX);
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
     self->dials = true;
     self->dialled = *id;
-    self->offer[0] = (unsigned char)alpn_len;
-    memcpy(self->offer + 1, alpn, alpn_len);
+    self->alpns = alpns;
     if (ngtcp2_crypto_ossl_configure_client_session(self->ssl) != 0 ||
-        SSL_set_alpn_protos(self->ssl, self->offer, (unsigned int)alpn_len + 1) != 0) {
+        SSL_set_alpn_protos(self->ssl, offer, (unsigned int)offer_len) != 0) {
         ERR_clear_error();
         iq_tls_session_free(self);
         return IQ_ERR_CRYPTO;
@@ -315,9 +299,10 @@ uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_
     unsigned int alpn_len;
 
     SSL_get0_alpn_selected(session->ssl, &alpn, &alpn_len);
-    if (session->dials
-            ? alpn_len != session->offer[0] || memcmp(alpn, session->offer + 1, alpn_len) != 0
-            : alpn_len == 0 || session->route == NULL) {
+    if (session->dials) {
+        found.alpn = iq_alpns_find(session->alpns, alpn, alpn_len);
+    }
+    if (alpn_len == 0 || (session->dials ? found.alpn == NULL : session->route == NULL)) {
         return SSL_AD_NO_APPLICATION_PROTOCOL;
     }
     if (!read_key(&found.id, SSL_get0_peer_rpk(session->ssl))) {

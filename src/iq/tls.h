@@ -22,9 +22,10 @@ IQ_MUST_CHECK int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *ke
                              const struct iq_endpoint_config *config);
 void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
 
-/* The side that dials: accepts only a peer that holds the key of `id`, and speaks only `alpn`. */
+/* The side that dials: accepts only a peer that holds the key of `id`, and offers to speak `alpns`
+ * (alpn.h), which must stay valid until the session is freed. */
 IQ_MUST_CHECK int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls,
-                              const struct iq_id *id, const char *alpn);
+                              const struct iq_id *id, const char *alpns);
 
 /* The side that answers: accepts any valid key that the peer can prove, and speaks the first of
  * `routes` that the peer offers.  `routes` must stay valid until the handshake is complete. */
@@ -40,6 +41,7 @@ void iq_tls_session_free(struct iq_tls_session *session);
 struct iq_tls_peer {
     struct iq_id id;
     const struct iq_route *route; /* the side that answers: what was chosen.  Else NULL */
+    const char *alpn;             /* the side that dials: which of those that were offered */
 };
 
 /* Looks at a complete handshake once more, from the outside: returns 0, or the TLS alert (RFC 8446,
