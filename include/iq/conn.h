@@ -68,6 +68,9 @@ const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn);
  * offers several the first of them, until on_connect. */
 const char *iq_conn_alpn(const struct iq_conn *conn);
 
+/* Whether the handshake has resumed the session of an earlier connection (sessions_max). */
+bool iq_conn_is_resumed(const struct iq_conn *conn);
+
 struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn);
 
 /* The application's own pointer.  Starts as the route's or the dial's. */

@@ -237,6 +237,8 @@ const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
 
 const char *iq_conn_alpn(const struct iq_conn *conn) { return conn->alpn; }
 
+bool iq_conn_is_resumed(const struct iq_conn *conn) { return conn->is_resumed; }
+
 struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn) { return conn->env->endpoint; }
 
 void *iq_conn_data(const struct iq_conn *conn) { return conn->data; }

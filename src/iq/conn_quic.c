@@ -86,6 +86,16 @@ static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type typ
 
 /* The handshake */
 
+/* Here, and not when the connection was made: an attempt that is never started must not use up a
+ * session. */
+static int start_handshake(ngtcp2_conn *quic, void *user_data)
+{
+    const struct iq_conn *conn = user_data;
+
+    iq_tls_session_resume(conn->tls);
+    return ngtcp2_crypto_client_initial_cb(quic, user_data);
+}
+
 static int note_handshake(ngtcp2_conn *quic, void *user_data)
 {
     struct iq_conn *conn = user_data;
@@ -204,7 +214,7 @@ static int note_streams_allowed(ngtcp2_conn *quic, uint64_t max_streams, void *u
 }
 
 static const ngtcp2_callbacks callbacks = {
-    .client_initial = ngtcp2_crypto_client_initial_cb,
+    .client_initial = start_handshake,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .encrypt = ngtcp2_crypto_encrypt_cb,

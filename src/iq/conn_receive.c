@@ -100,6 +100,7 @@ static void establish(struct iq_conn *conn)
     }
     conn->remote_id = peer.id;
     conn->id_is_proven = true;
+    conn->is_resumed = iq_tls_session_is_resumed(conn->tls);
     conn->alpn = peer.alpn;
     if (peer.route != NULL) {
         conn->alpn = conn->alpns = strdup(peer.route->alpn);

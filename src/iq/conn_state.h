@@ -72,6 +72,7 @@ struct iq_conn {
     uint64_t start_ns; /* before that nothing is sent */
     bool dials;
     bool id_is_proven;
+    bool is_resumed;
     bool closed_told;
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */

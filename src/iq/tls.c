@@ -8,9 +8,7 @@
  * - It verifies forged signatures for keys of small order, so judge_key() refuses those keys.
  * - It finishes a handshake in which no ALPN was offered, or none was answered, where RFC 9001,
  *   section 8.1, demands no_application_protocol.
- * - It would send session tickets, and then abort every resumed handshake for want of a session id
- *   context.  iroh always resumes, so that every second connection of a peer would fail.  We send
- * no tickets.
+ * - It does not ask judge_key() when a session is resumed, so iq_tls_session_peer() looks again.
  *
  * The key exchange is X25519 or a NIST curve, as iroh's: with the post-quantum groups that OpenSSL
  * offers by default, the ClientHello needs two datagrams.
@@ -28,11 +26,13 @@
 #include <openssl/ssl.h>
 
 #include "alpn.h"
+#include "tls_sessions.h"
 
 struct iq_tls {
     SSL_CTX *ctx;
     void (*on_secret)(const char *line, void *arg);
     void *on_secret_arg;
+    struct iq_tls_sessions sessions; /* of peers that we have dialled */
 };
 
 struct iq_tls_session {
@@ -131,6 +131,19 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
     return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
 }
 
+/* A ticket has come, or goes out.  Returns whether the reference to the session was taken over. */
+static int keep_session(SSL *ssl, SSL_SESSION *saved)
+{
+    struct iq_tls_session *session = session_of(ssl);
+
+    if (session->dials) {
+        return iq_tls_sessions_keep(&session->tls->sessions, saved, &session->dialled,
+                                    session->quic);
+    }
+    (void)SSL_CTX_add_session(SSL_get_SSL_CTX(ssl), saved); /* takes a reference of its own */
+    return 0;
+}
+
 static void tell_secret(const SSL *ssl, const char *line)
 {
     const struct iq_tls *tls = session_of(ssl)->tls;
@@ -150,12 +163,10 @@ static bool set_rules(SSL_CTX *ctx)
         SSL_CTX_set1_sigalgs_list(ctx, "ed25519") != 1 ||
         SSL_CTX_set1_client_sigalgs_list(ctx, "ed25519") != 1 ||
         SSL_CTX_set1_server_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
-        SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 0) != 1) {
+        SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1) {
         return false;
     }
-    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_sess_set_new_cb(ctx, keep_session);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
@@ -186,9 +197,11 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
+    iq_tls_sessions_init(&self->sessions, config->sessions_max);
     self->ctx = SSL_CTX_new(TLS_method());
     if (CRYPTO_THREAD_run_once(&once, start_crypto) != 1 || self->ctx == NULL ||
-        !set_rules(self->ctx) || !set_key(self->ctx, key)) {
+        !set_rules(self->ctx) || !set_key(self->ctx, key) ||
+        !iq_tls_sessions_set_rules(self->ctx, &key->id, config->sessions_max)) {
         ERR_clear_error();
         iq_tls_free(self);
         return IQ_ERR_CRYPTO;
@@ -205,6 +218,7 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
 void iq_tls_free(struct iq_tls *tls)
 {
     if (tls != NULL) {
+        iq_tls_sessions_release(&tls->sessions);
         SSL_CTX_free(tls->ctx);
         free(tls);
     }
@@ -285,11 +299,33 @@ void iq_tls_session_free(struct iq_tls_session *session)
         return;
     }
     if (session->ssl != NULL) {
-        SSL_set_app_data(session->ssl, NULL); /* SSL_free() calls into the QUIC glue */
+        /* SSL_free() calls into the QUIC glue, and forgets the latest session unless TLS was shut
+         * down, which QUIC has no use for. */
+        SSL_set_app_data(session->ssl, NULL);
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(session->ssl);
     ngtcp2_crypto_ossl_ctx_del(session->crypto);
     free(session);
+}
+
+void iq_tls_session_resume(struct iq_tls_session *session)
+{
+    struct iq_tls_saved *saved = NULL;
+    const char *alpn = session->alpns;
+
+    for (; saved == NULL && *alpn != '\0'; alpn = iq_alpns_next(alpn)) {
+        saved = iq_tls_sessions_take(&session->tls->sessions, &session->dialled, alpn);
+    }
+    if (saved != NULL && SSL_set_session(session->ssl, saved->session) != 1) {
+        ERR_clear_error(); /* then a full handshake */
+    }
+    iq_tls_saved_free(saved);
+}
+
+bool iq_tls_session_is_resumed(const struct iq_tls_session *session)
+{
+    return SSL_session_reused(session->ssl) == 1;
 }
 
 uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_peer *peer)

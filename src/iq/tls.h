@@ -7,6 +7,8 @@
 #ifndef IQ_TLS_H
 #define IQ_TLS_H
 
+#include <stdbool.h>
+
 #include <ngtcp2/ngtcp2.h>
 
 #include "iq/config.h"
@@ -17,7 +19,7 @@
 struct iq_tls;         /* of an endpoint: its key, and the rules for all its sessions */
 struct iq_tls_session; /* of a connection */
 
-/* Of `config` it uses on_secret. */
+/* Of `config` it uses on_secret and sessions_max. */
 IQ_MUST_CHECK int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
                              const struct iq_endpoint_config *config);
 void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
@@ -36,6 +38,13 @@ IQ_MUST_CHECK int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *
 void iq_tls_attach(struct iq_tls_session *session, ngtcp2_conn *quic);
 
 void iq_tls_session_free(struct iq_tls_session *session);
+
+/* The side that dials, when the handshake is about to start: resumes a session of an earlier
+ * connection, if there is one with this peer and one of the protocols. */
+void iq_tls_session_resume(struct iq_tls_session *session);
+
+/* Whether it has resumed one. */
+bool iq_tls_session_is_resumed(const struct iq_tls_session *session);
 
 /* What a complete handshake has proven. */
 struct iq_tls_peer {
