@@ -60,7 +60,8 @@ void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *
  *
  * Of several addresses those that have a route from here are tried in their order, each 250 ms
  * after the one before or as soon as that has failed, until the first is proven.  RFC 8305, in
- * spirit.
+ * spirit.  A dial with early data (on_connect_early in protocol.h) tries one address only: that at
+ * which the peer was last.
  *
  * IQ_ERR_CLOSED; IQ_ERR_SELF for our own id; IQ_ERR_INVALID_ALPN; IQ_ERR_INVALID_KEY for an id that
  * nobody can hold; IQ_ERR_NO_ADDR; IQ_ERR_UNREACHABLE if no address has a route from our sockets;

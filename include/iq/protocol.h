@@ -24,6 +24,16 @@ struct iq_close_reason;
 struct iq_conn;
 struct iq_stream;
 
+/*
+ * Early data (RFC 8446, section 2.3) saves a round trip: a peer that has been here before sends its
+ * first bytes together with its first packet.  The price is replay.  Whoever records such a flight
+ * can send it again, and TLS cannot tell; nor does it know in time that the peer is there at all. A
+ * session is accepted once, by one endpoint, so that a copy is not heard a second time there; but a
+ * copy that arrives first is heard, and the peer, whose own flight is then refused, says it all
+ * again.  So early data may only ask for what does no harm when it is done twice: a question, but
+ * no payment.  Whether that is so only the protocol knows, and it says so with the two members
+ * below. RFC 8446, section 8; RFC 9001, section 9.2.
+ */
 struct iq_protocol_handler {
     /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(). */
     void (*on_accept)(struct iq_conn *conn); /* the peer connected to us */
@@ -31,6 +41,24 @@ struct iq_protocol_handler {
     /* We connected to the peer, and it holds the key that we dialled.  It comes half a round trip
      * before the peer has seen our own key, and the peer may still refuse it: on_closed tells. */
     void (*on_connect)(struct iq_conn *conn);
+
+    /*
+     * We are about to connect to a peer that lets us send early data: what is opened and written
+     * from now until on_connect can be replayed.  iq_conn_remote_id() is the id that is dialled,
+     * which the peer has proven in the earlier connection.  Whether it has taken the early data is
+     * known in on_connect, from iq_conn_early_data_accepted().
+     * It comes when there is a session for the dial's own protocol that allows early data, made at
+     * one of the addresses that are dialled.  Left out: early data is never sent.
+     */
+    void (*on_connect_early)(struct iq_conn *conn);
+
+    /*
+     * The peer resumes an earlier connection, and may send early data: what its streams bring
+     * before on_accept can be a replay, and what is written before then goes to somebody who may
+     * have no part in it.  iq_conn_remote_id() is the id that was proven in the earlier connection.
+     * Left out: early data of this protocol is refused, and the peer sends it again later.
+     */
+    void (*on_accept_early)(struct iq_conn *conn);
 
     /*
      * The stream can make progress: bytes or their end have arrived, or there is room to write

@@ -120,6 +120,7 @@ int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env, const struct iq
         goto fail;
     }
     self->alpn = self->alpns;
+    self->remote_id = *id;
     rc = iq_tls_dial(&self->tls, env->tls, id, self->alpns);
     if (rc != 0) {
         goto fail;
@@ -134,6 +135,15 @@ int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env, const struct iq
 fail:
     iq_conn_free(self);
     return rc;
+}
+
+void iq_conn_start_early(struct iq_conn *conn)
+{
+    conn->sent_early = iq_tls_session_start_early(conn->tls);
+    if (conn->sent_early) {
+        conn->state = IQ_CONN_EARLY;
+        conn->news_early = true;
+    }
 }
 
 int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
@@ -227,7 +237,7 @@ void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_
 
 const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn)
 {
-    return conn->id_is_proven ? &conn->remote_id : NULL;
+    return conn->id_is_proven || conn->sent_early ? &conn->remote_id : NULL;
 }
 
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
@@ -238,6 +248,8 @@ const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
 const char *iq_conn_alpn(const struct iq_conn *conn) { return conn->alpn; }
 
 bool iq_conn_is_resumed(const struct iq_conn *conn) { return conn->is_resumed; }
+
+bool iq_conn_early_data_accepted(const struct iq_conn *conn) { return conn->early_accepted; }
 
 struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn) { return conn->env->endpoint; }
 
@@ -251,7 +263,7 @@ static int open_stream(struct iq_stream **stream, struct iq_conn *conn,
     struct iq_stream *self;
     int rc;
 
-    if (conn->state != IQ_CONN_OPEN) {
+    if (conn->state != IQ_CONN_OPEN && conn->state != IQ_CONN_EARLY) {
         return IQ_ERR_CLOSED;
     }
     self = iq_stream_new(&conn->streams, 0, true);

@@ -1,6 +1,6 @@
 /*
- * What the handler of a connection hears, and in which order: that the connection is open, the news
- * of its streams, then their end and its own.
+ * What the handler of a connection hears, and in which order: that there may be early data, that
+ * the connection is open, the news of its streams, then their end and its own.
  *
  * Only iq_endpoint_turn() gets here.  A handler may call whatever it likes: what it wants is noted,
  * and nothing that it can hold a pointer to is freed before it was told so.
@@ -14,12 +14,25 @@ static bool wants_news(const struct iq_conn *conn)
            (conn->state < IQ_CONN_CLOSING || conn->why.how != IQ_CLOSED_BY_US);
 }
 
+/* Without this callback there is no early data. */
+static void tell_early(struct iq_conn *conn)
+{
+    conn->news_early = false;
+    conn->is_known = true;
+    if (conn->dials) {
+        conn->handler->on_connect_early(conn);
+    } else {
+        conn->handler->on_accept_early(conn);
+    }
+}
+
 static void tell_open(struct iq_conn *conn)
 {
     void (*tell)(struct iq_conn *) =
         conn->dials ? conn->handler->on_connect : conn->handler->on_accept;
 
     conn->news_open = false;
+    conn->is_known = true;
     if (tell != NULL) {
         tell(conn);
     }
@@ -108,7 +121,7 @@ static void tell_closed(struct iq_conn *conn)
     struct iq_list *node;
 
     conn->closed_told = true;
-    if (conn->news_open && !conn->dials) {
+    if (!conn->dials && !conn->is_known) {
         conn->handler = NULL; /* it has never heard of this connection */
     }
     for (node = conn->streams.all.next; node != &conn->streams.all; node = node->next) {
@@ -124,6 +137,13 @@ void iq_conn_deliver(struct iq_conn *conn)
 {
     if (conn->streams.out_of_memory) {
         iq_conn_fail(conn, NGTCP2_ERR_NOMEM);
+    }
+    if (conn->news_early && wants_news(conn)) {
+        tell_early(conn);
+    }
+    if (conn->news_early_refused && wants_news(conn)) {
+        conn->news_early_refused = false;
+        tell_streams(conn); /* that they are gone, all that there are */
     }
     if (conn->news_open && wants_news(conn)) {
         tell_open(conn);

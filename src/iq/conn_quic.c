@@ -101,6 +101,11 @@ static int note_handshake(ngtcp2_conn *quic, void *user_data)
     struct iq_conn *conn = user_data;
 
     conn->handshake_completed = true;
+    if (conn->sent_early && !iq_tls_session_early_accepted(conn->tls)) {
+        conn->news_early_refused = true;
+        iq_streams_note_refused(&conn->streams); /* ngtcp2 forgets them without a word */
+        return ngtcp2_conn_tls_early_data_rejected(quic);
+    }
     return 0;
 }
 

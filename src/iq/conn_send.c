@@ -297,6 +297,7 @@ static uint64_t next_deadline(const struct iq_conn *conn)
 {
     switch (conn->state) {
     case IQ_CONN_HANDSHAKE:
+    case IQ_CONN_EARLY:
     case IQ_CONN_OPEN:
         return may_send(conn) ? ngtcp2_conn_get_expiry(conn->quic) : conn->start_ns;
     case IQ_CONN_CLOSING: /* when the wire has room */

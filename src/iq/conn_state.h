@@ -42,6 +42,7 @@ struct iq_conn_env {
 
 enum iq_conn_state {
     IQ_CONN_HANDSHAKE,
+    IQ_CONN_EARLY, /* still, but streams can be used: early data, and the answers to it */
     IQ_CONN_OPEN,
     IQ_CONN_CLOSING,   /* the peer is to be told */
     IQ_CONN_LINGERING, /* it was told, and is told again when it still sends */
@@ -73,10 +74,15 @@ struct iq_conn {
     bool dials;
     bool id_is_proven;
     bool is_resumed;
+    bool sent_early;     /* or could have */
+    bool early_accepted; /* known when the handshake is complete */
+    bool is_known;       /* its handler has heard of it */
     bool closed_told;
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
+    bool news_early;
+    bool news_early_refused;
     bool news_open;
     bool news_streams_allowed;
     bool short_of_streams; /* iq_conn_open_bi() or _uni() has failed */
@@ -113,6 +119,9 @@ IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_conn_initial *initial,
                                  const struct iq_route *routes);
 void iq_conn_free(struct iq_conn *conn);
+
+/* What was dialled and has its handler begins with early data, if it can. */
+void iq_conn_start_early(struct iq_conn *conn);
 
 /* Frees what a connection that has ended does not need: QUIC, TLS, and its streams. */
 void iq_conn_let_go(struct iq_conn *conn);

@@ -196,6 +196,42 @@ static int start_race(const struct request *request)
     return rc;
 }
 
+/* Finds the path for a dial with early data, if there is to be one. */
+static bool find_early_path(struct iq_path *path, const struct request *request)
+{
+    const struct iq_conn_env *env = &request->endpoint->env;
+    const struct iq_socket_addr *last;
+    size_t i;
+
+    if (request->handler->on_connect_early == NULL) {
+        return false;
+    }
+    last = iq_tls_early_addr(env->tls, &request->addr->id, request->alpns);
+    for (i = 0; last != NULL && i < request->addr->count; i++) {
+        if (iq_socket_addr_equal(&request->addr->socket_addrs[i], last)) {
+            return env->wire->find_path(env->wire, path, last) == 0;
+        }
+    }
+    return false;
+}
+
+/* There is no race: what the application has heard of must not change under its feet. */
+static int start_early(const struct request *request, const struct iq_path *path)
+{
+    struct iq_conn_env *env = &request->endpoint->env;
+    struct iq_conn *conn;
+    int rc;
+
+    (void)iq_agenda_now(&env->agenda);
+    rc = iq_conn_dial(&conn, env, path, &request->addr->id, request->alpns, request->timeout_ms);
+    if (rc == 0) {
+        conn->handler = request->handler;
+        conn->data = request->data;
+        iq_conn_start_early(conn);
+    }
+    return rc;
+}
+
 static int check(const struct iq_endpoint *endpoint, const struct iq_addr *addr)
 {
     if (endpoint->closing) {
@@ -224,6 +260,7 @@ int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr 
         .timeout_ms =
             wanted->timeout_ms != 0 ? wanted->timeout_ms : endpoint->env.config.connect_timeout_ms,
     };
+    struct iq_path path;
     char *alpns;
     int rc;
 
@@ -237,7 +274,7 @@ int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr 
         return rc;
     }
     request.alpns = alpns;
-    rc = start_race(&request);
+    rc = find_early_path(&path, &request) ? start_early(&request, &path) : start_race(&request);
     free(alpns);
     return rc;
 }

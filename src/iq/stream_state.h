@@ -90,6 +90,9 @@ void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code);
 void iq_stream_note_acked(struct iq_stream *stream, size_t len);
 void iq_stream_note_closed(struct iq_stream *stream);
 
+/* Early data was refused: nothing of any stream has ever been heard. */
+void iq_streams_note_refused(struct iq_streams *streams);
+
 /* Makes those ready that were short of room, and have enough now. */
 void iq_streams_offer_room(struct iq_streams *streams);
 

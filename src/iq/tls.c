@@ -42,6 +42,7 @@ struct iq_tls_session {
     SSL *ssl;
     ngtcp2_conn *quic;
     bool dials;
+    bool resumes;                  /* the side that dials: a session was chosen */
     struct iq_id dialled;          /* the side that dials */
     const char *alpns;             /* and what it offers to speak */
     const struct iq_route *routes; /* the side that answers */
@@ -111,7 +112,8 @@ static int demand_alpn(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Our order counts, not the peer's.  RFC 7301, section 3.2. */
+/* Our order counts, not the peer's.  RFC 7301, section 3.2.  A protocol that does not take early
+ * data refuses it here, and its tickets do not promise it. */
 static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                        const unsigned char *offer, unsigned int offer_len, void *arg)
 {
@@ -123,6 +125,9 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
 
         if (name != NULL) {
             session->route = route;
+            if (route->handler->on_accept_early == NULL) {
+                (void)SSL_set_max_early_data(ssl, 0);
+            }
             *chosen = name;
             *chosen_len = (unsigned char)strlen(route->alpn);
             return SSL_TLSEXT_ERR_OK;
@@ -277,7 +282,8 @@ int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
         return IQ_ERR_NOMEM;
     }
     self->routes = routes;
-    if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0) {
+    if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0 ||
+        (tls->sessions.max > 0 && SSL_set_quic_tls_early_data_enabled(self->ssl, 1) != 1)) {
         ERR_clear_error();
         iq_tls_session_free(self);
         return IQ_ERR_CRYPTO;
@@ -311,16 +317,30 @@ void iq_tls_session_free(struct iq_tls_session *session)
 
 void iq_tls_session_resume(struct iq_tls_session *session)
 {
-    struct iq_tls_saved *saved = NULL;
-    const char *alpn = session->alpns;
+    if (session->resumes) {
+        iq_tls_sessions_drop_stale(session->ssl);
+        return;
+    }
+    session->resumes = iq_tls_sessions_resume(&session->tls->sessions, session->ssl,
+                                              &session->dialled, session->alpns);
+}
 
-    for (; saved == NULL && *alpn != '\0'; alpn = iq_alpns_next(alpn)) {
-        saved = iq_tls_sessions_take(&session->tls->sessions, &session->dialled, alpn);
-    }
-    if (saved != NULL && SSL_set_session(session->ssl, saved->session) != 1) {
-        ERR_clear_error(); /* then a full handshake */
-    }
-    iq_tls_saved_free(saved);
+const struct iq_socket_addr *iq_tls_early_addr(struct iq_tls *tls, const struct iq_id *id,
+                                               const char *alpn)
+{
+    return iq_tls_sessions_early_addr(&tls->sessions, id, alpn);
+}
+
+bool iq_tls_session_start_early(struct iq_tls_session *session)
+{
+    session->resumes = true;
+    return iq_tls_sessions_resume_early(&session->tls->sessions, session->ssl, session->quic,
+                                        &session->dialled, session->alpns);
+}
+
+bool iq_tls_session_early_accepted(const struct iq_tls_session *session)
+{
+    return SSL_get_early_data_status(session->ssl) == SSL_EARLY_DATA_ACCEPTED;
 }
 
 bool iq_tls_session_is_resumed(const struct iq_tls_session *session)

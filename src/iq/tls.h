@@ -11,6 +11,7 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "iq/addr.h"
 #include "iq/config.h"
 #include "iq/error.h"
 #include "iq/key.h"
@@ -46,14 +47,27 @@ void iq_tls_session_resume(struct iq_tls_session *session);
 /* Whether it has resumed one. */
 bool iq_tls_session_is_resumed(const struct iq_tls_session *session);
 
-/* What a complete handshake has proven. */
+/* Where the peer was when a session was made with which a dial of `alpn` may send early data; NULL
+ * if there is none.  Valid until the next call of any function here. */
+const struct iq_socket_addr *iq_tls_early_addr(struct iq_tls *tls, const struct iq_id *id,
+                                               const char *alpn);
+
+/* The side that dials, attached: takes that session, and has early data sent with it.  False: there
+ * will be none. */
+bool iq_tls_session_start_early(struct iq_tls_session *session);
+
+/* Whether early data is accepted: known to the side that answers when it has seen the ClientHello,
+ * to the side that dials when the handshake is complete. */
+bool iq_tls_session_early_accepted(const struct iq_tls_session *session);
+
+/* What a complete handshake has proven, or the session that early data comes with. */
 struct iq_tls_peer {
     struct iq_id id;
     const struct iq_route *route; /* the side that answers: what was chosen.  Else NULL */
     const char *alpn;             /* the side that dials: which of those that were offered */
 };
 
-/* Looks at a complete handshake once more, from the outside: returns 0, or the TLS alert (RFC 8446,
+/* Looks at what was proven once more, from the outside: returns 0, or the TLS alert (RFC 8446,
  * section 6) with which the connection must be closed. */
 IQ_MUST_CHECK uint8_t iq_tls_session_peer(const struct iq_tls_session *session,
                                           struct iq_tls_peer *peer);

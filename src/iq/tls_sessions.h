@@ -23,16 +23,6 @@ struct iq_tls_sessions {
     size_t max; /* 0: none are kept */
 };
 
-/* A session, and what must be remembered with it. */
-struct iq_tls_saved {
-    struct iq_list in_all;
-    SSL_SESSION *session;
-    struct iq_id id;
-    struct iq_socket_addr addr; /* where the peer was */
-    uint8_t params[256];        /* its transport parameters.  RFC 9000, section 7.4.1 */
-    size_t params_len;
-};
-
 void iq_tls_sessions_init(struct iq_tls_sessions *sessions, size_t max);
 void iq_tls_sessions_release(struct iq_tls_sessions *sessions);
 
@@ -44,18 +34,22 @@ bool iq_tls_sessions_set_rules(SSL_CTX *ctx, const struct iq_id *id, size_t max)
 bool iq_tls_sessions_keep(struct iq_tls_sessions *sessions, SSL_SESSION *session,
                           const struct iq_id *id, ngtcp2_conn *quic);
 
-/* The newest session with this peer and protocol that it still accepts, NULL if there is none.
- * Valid until the next call of any function here. */
-const struct iq_tls_saved *iq_tls_sessions_find(struct iq_tls_sessions *sessions,
-                                                const struct iq_id *id, const char *alpn);
+/* Has `ssl` resume the newest session with this peer and the first of `alpns` (alpn.h) that has
+ * one. Returns whether there was one. */
+bool iq_tls_sessions_resume(struct iq_tls_sessions *sessions, SSL *ssl, const struct iq_id *id,
+                            const char *alpns);
 
-/* The same, and it is out of the list: the caller frees it. */
-struct iq_tls_saved *iq_tls_sessions_take(struct iq_tls_sessions *sessions, const struct iq_id *id,
-                                          const char *alpn);
+/* Where the peer was when the session was made that a dial of `alpn` would resume, if early data
+ * can come with it; else NULL.  Valid until the next call of any function here. */
+const struct iq_socket_addr *iq_tls_sessions_early_addr(struct iq_tls_sessions *sessions,
+                                                        const struct iq_id *id, const char *alpn);
 
-void iq_tls_saved_free(struct iq_tls_saved *saved);
+/* Has `ssl` resume that session, with early data on `quic`.  False: without. */
+bool iq_tls_sessions_resume_early(struct iq_tls_sessions *sessions, SSL *ssl, ngtcp2_conn *quic,
+                                  const struct iq_id *id, const char *alpn);
 
-/* Whether the peer lets early data come with it. */
-bool iq_tls_saved_allows_early_data(const struct iq_tls_saved *saved);
+/* The last look before the ClientHello is written: resumes nothing, and sends no early data, if the
+ * session has grown too old. */
+void iq_tls_sessions_drop_stale(SSL *ssl);
 
 #endif
