@@ -56,6 +56,7 @@ struct iq_protocol_handler {
      * The peer resumes an earlier connection, and may send early data: what its streams bring
      * before on_accept can be a replay, and what is written before then goes to somebody who may
      * have no part in it.  iq_conn_remote_id() is the id that was proven in the earlier connection.
+     * on_accept follows when the handshake is complete, unless on_closed comes first.
      * Left out: early data of this protocol is refused, and the peer sends it again later.
      */
     void (*on_accept_early)(struct iq_conn *conn);

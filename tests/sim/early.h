@@ -26,6 +26,7 @@ struct early_pair {
     struct sim *sim;
     struct sim_node *dials, *accepts;
     struct iq_secret_key key; /* of the accept side */
+    uint64_t window;
     struct iq_addr addr;
     const struct iq_protocol_handler *handler; /* that dials */
     const struct iq_connect_options *options;
@@ -44,10 +45,11 @@ extern const struct iq_route early_routes[], early_plain_routes[], early_other_r
 /* A handler that asks without early data.  The usual one is early_asker. */
 extern const struct iq_protocol_handler early_asker, early_plain_asker;
 
-/* Connects once, so that the two know each other. */
+/* Connects once, so that the two know each other.  `window`: what the accept side lets a stream
+ * send ahead, 0 for the default. */
 void early_start(struct early_pair *self, const struct sim_options *options);
 void early_start_with(struct early_pair *self, const struct sim_options *options,
-                      const struct iq_route *routes);
+                      const struct iq_route *routes, uint64_t window);
 
 /* The accept side begins anew, with the same key. */
 void early_restart(struct early_pair *self);

@@ -1,4 +1,4 @@
-/* Early data: what it saves, when it is refused, and that nobody hears it twice. */
+/* Early data: what it saves, when it is refused, and how it fails. */
 #include <string.h>
 
 #include "clock.h"
@@ -17,6 +17,7 @@ static void tell_accepted(const struct sim_options *options)
     for (i = 2; i < 6; i++) {
         early_ask(&self);
         early_expect(&self, "accepted", EARLY_ACCEPTED);
+        SIM_EXPECT(self.sim, self.taker.questions_early == 1 && self.taker.accepted == 1);
     }
     sim_free(self.sim);
 }
@@ -43,6 +44,35 @@ static void tell_large(const struct sim_options *options)
     self.asker.len = 3000000;
     early_ask(&self);
     early_expect(&self, "large", EARLY_ACCEPTED);
+    sim_free(self.sim);
+}
+
+/* Of more early data than congestion control lets out, the first datagram is lost. */
+static void tell_lost_hello(const struct sim_options *options)
+{
+    struct early_pair self;
+
+    early_start(&self, options);
+    self.asker.len = 100000;
+    self.dials->link.drop_mask = 1;
+    self.dials->sent_count = 0;
+    early_ask(&self);
+    early_expect(&self, "without its ClientHello", EARLY_ACCEPTED);
+    sim_free(self.sim);
+}
+
+/* The peer allows less than is to be said. */
+static void tell_small_window(const struct sim_options *options)
+{
+    struct early_pair self;
+
+    early_start_with(&self, options, early_routes, 300);
+    early_ask(&self);
+    early_expect(&self, "a small window", EARLY_ACCEPTED);
+    self.asker.len = 5000;
+    early_ask(&self);
+    early_expect(&self, "more than a small window", EARLY_ACCEPTED);
+    SIM_EXPECT(self.sim, self.taker.questions_early == 1);
     sim_free(self.sim);
 }
 
@@ -78,7 +108,7 @@ static void tell_not_asked_for(const struct sim_options *options)
     early_ask(&self);
     early_expect(&self, "no on_connect_early", EARLY_NOT_TRIED);
     sim_free(self.sim);
-    early_start_with(&self, options, early_plain_routes); /* nor has the accept side's */
+    early_start_with(&self, options, early_plain_routes, 0); /* nor has the accept side's */
     early_ask(&self);
     early_expect(&self, "no on_accept_early", EARLY_NOT_TRIED);
     sim_free(self.sim);
@@ -137,7 +167,7 @@ static void tell_refused_for_alpn(const struct sim_options *options)
     struct early_pair self;
     struct iq_connect_options more = {.more_alpns = (const char *const[]){"other", NULL}};
 
-    early_start_with(&self, options, early_other_routes);
+    early_start_with(&self, options, early_other_routes, 0);
     self.options = &more;
     early_ask(&self);
     early_expect(&self, "another protocol", EARLY_REFUSED);
@@ -261,10 +291,33 @@ static void tell_closed(const struct sim_options *options)
     }
 }
 
+/* Any weather: whatever becomes of the early data, the question is heard once and answered. */
+static void tell_any(const struct sim_options *options)
+{
+    struct early_pair self;
+    unsigned accepted = 0, i;
+
+    early_start(&self, options);
+    for (i = 0; i < 20; i++) {
+        self.asker.len = i % 4 == 0 ? 100000 : 0;
+        early_ask(&self);
+        accepted += self.asker.accepted;
+        early_expect(&self, "any weather",
+                     self.asker.early == 0
+                         ? EARLY_NOT_TRIED
+                         : (self.asker.accepted ? EARLY_ACCEPTED : EARLY_REFUSED));
+    }
+    SIM_EXPECT(self.sim, accepted > 5);
+    sim_free(self.sim);
+}
+
 const struct story early_stories[] = {
+    {.name = "early_any_weather", .run = tell_any, .seeds = 20},
     {.name = "early_accepted", .run = tell_accepted, .weather = STORY_CALM_ONLY, .seeds = 5},
     {.name = "early_round_trip", .run = tell_round_trip, .weather = STORY_CALM_ONLY},
     {.name = "early_large", .run = tell_large, .weather = STORY_CALM_ONLY},
+    {.name = "early_lost_hello", .run = tell_lost_hello, .weather = STORY_CALM_ONLY},
+    {.name = "early_small_window", .run = tell_small_window, .weather = STORY_CALM_ONLY},
     {.name = "early_retry", .run = tell_retry, .weather = STORY_CALM_ONLY},
     {.name = "early_not_asked_for", .run = tell_not_asked_for},
     {.name = "early_other_addrs", .run = tell_other_addrs, .weather = STORY_CALM_ONLY},

@@ -15,9 +15,11 @@
 #include "story.h"
 
 static const struct story *const collections[] = {
-    echo_stories,  stream_stories,        stream_end_stories, close_stories,   mischief_stories,
-    dial_stories,  race_stories,          incoming_stories,   stray_stories,   path_stories,
-    crowd_stories, evil_identity_stories, play_stories,       session_stories, early_stories,
+    echo_stories,         stream_stories,  stream_end_stories, close_stories,
+    mischief_stories,     dial_stories,    race_stories,       incoming_stories,
+    stray_stories,        path_stories,    crowd_stories,      evil_identity_stories,
+    play_stories,         session_stories, early_stories,      early_replay_stories,
+    evil_session_stories,
 };
 
 #define STORIES_MAX 200

@@ -66,5 +66,7 @@ extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
 extern const struct story session_stories[];
 extern const struct story early_stories[];
+extern const struct story early_replay_stories[];
+extern const struct story evil_session_stories[];
 
 #endif
