@@ -1,9 +1,9 @@
 /*
  * A connection: a peer that has proven its id, a protocol, and any number of streams.
  *
- * It begins with the handler's on_accept or on_connect (with early data, protocol.h, with
- * on_accept_early or on_connect_early) and ends with on_closed.  Streams that
- * nobody writes on do not exist for the peer: two sides that both wait to read first wait for ever.
+ * It begins with the handler's on_accept or on_connect, or with on_accept_early or on_connect_early
+ * if there can be early data (protocol.h), and ends with on_closed.  Streams that nobody writes on
+ * do not exist for the peer: two sides that both wait to read first wait for ever.
  */
 #ifndef IQ_CONN_H
 #define IQ_CONN_H

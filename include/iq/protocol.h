@@ -26,13 +26,13 @@ struct iq_stream;
 
 /*
  * Early data (RFC 8446, section 2.3) saves a round trip: a peer that has been here before sends its
- * first bytes together with its first packet.  The price is replay.  Whoever records such a flight
- * can send it again, and TLS cannot tell; nor does it know in time that the peer is there at all. A
- * session is accepted once, by one endpoint, so that a copy is not heard a second time there; but a
- * copy that arrives first is heard, and the peer, whose own flight is then refused, says it all
- * again.  So early data may only ask for what does no harm when it is done twice: a question, but
- * no payment.  Whether that is so only the protocol knows, and it says so with the two members
- * below. RFC 8446, section 8; RFC 9001, section 9.2.
+ * first bytes together with its first packet.  The price is replay: whoever records such a flight
+ * can send it again, and the copy looks as good as the original.  An endpoint accepts a session
+ * once, so nothing is heard twice there by itself.  But a copy that arrives first is heard, and the
+ * peer, whose own flight is refused then, says everything again.  So early data may only ask for
+ * what does no harm when it is done twice: a question, but no payment.  Whether that is so only the
+ * protocol knows, which takes part with on_connect_early and on_accept_early.  RFC 8446, section 8;
+ * RFC 9001, section 9.2.
  */
 struct iq_protocol_handler {
     /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(). */

@@ -27,6 +27,7 @@ struct evil_options {
     bool no_raw_keys;    /* knows only certificates */
     bool default_groups; /* OpenSSL's, with the large post-quantum ones */
     SSL_SESSION *resume; /* not ours */
+    size_t tickets;      /* how many to send; 0: OpenSSL's two */
 };
 
 struct evil {

@@ -230,9 +230,45 @@ static void tell_damaged(const struct sim_options *options)
     sim_free(self.sim);
 }
 
+/* A peer that sends a hundred tickets drives out no session with others. */
+static void tell_flood(const struct sim_options *options)
+{
+    const struct iq_endpoint_config keeps_twenty = {.sessions_max = 20};
+    struct evil_options flood = {.alpn = OFFER, .tickets = 100};
+    struct note friend = {0}, other = {0};
+    struct scene self;
+    struct sim_node *dials, *raw;
+    struct iq_secret_key key;
+    struct iq_addr addr;
+    static struct evil evil;
+    unsigned i;
+
+    begin(&self, options);
+    dials = sim_add_endpoint(self.sim, &keeps_twenty);
+    raw = sim_add_raw(self.sim);
+    iq_secret_key_generate(&key);
+    memcpy(flood.seed, key.seed, IQ_KEY_LEN);
+    for (i = 0; i < 2; i++) {
+        addr = sim_addr(self.accepts);
+        SIM_EXPECT(self.sim,
+                   watch_dial(NULL, dials, &addr, APP_ALPN, &note_handler, &friend, NULL) == 0);
+        sim_run_for(self.sim, SIM_SECOND);
+        SIM_EXPECT(self.sim, friend.opened == i + 1 && friend.resumed == i);
+        addr = (struct iq_addr){.id = key.id, .count = 1, .socket_addrs = {raw->addrs[0]}};
+        evil_answer(&evil, raw, &flood);
+        SIM_EXPECT(self.sim,
+                   watch_dial(NULL, dials, &addr, APP_ALPN, &note_handler, &other, NULL) == 0);
+        sim_run_for(self.sim, SIM_SECOND);
+        SIM_EXPECT(self.sim, other.opened == i + 1);
+        evil_free(&evil);
+    }
+    sim_free(self.sim);
+}
+
 const struct story evil_session_stories[] = {
     {.name = "session_stolen", .run = tell_stolen, .weather = STORY_CALM_ONLY},
     {.name = "session_elsewhere", .run = tell_elsewhere, .weather = STORY_CALM_ONLY},
+    {.name = "session_flood", .run = tell_flood, .weather = STORY_CALM_ONLY},
     {.name = "session_damaged", .run = tell_damaged, .weather = STORY_CALM_ONLY},
     {0},
 };
