@@ -88,12 +88,13 @@ size_t iq_alpns_encode(uint8_t *wire, const char *list)
 {
     uint8_t *end = wire;
 
-    for (; *list != '\0'; list = iq_alpns_next(list)) {
-        const size_t len = strlen(list);
+    for (; *list != '\0'; list++) {
+        uint8_t *len = end++;
 
-        *end++ = (uint8_t)len;
-        memcpy(end, list, len);
-        end += len;
+        for (; *list != '\0'; list++) {
+            *end++ = (uint8_t)*list;
+        }
+        *len = (uint8_t)(end - len - 1);
     }
     return (size_t)(end - wire);
 }

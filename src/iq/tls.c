@@ -112,8 +112,16 @@ static int demand_alpn(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Our order counts, not the peer's.  RFC 7301, section 3.2.  A protocol that does not take early
- * data refuses it here, and its tickets do not promise it. */
+/* A protocol that does not take early data refuses it here, and its tickets do not promise it. */
+static void choose_route(struct iq_tls_session *session, const struct iq_route *route)
+{
+    session->route = route;
+    if (route->handler->on_accept_early == NULL) {
+        (void)SSL_set_max_early_data(session->ssl, 0);
+    }
+}
+
+/* Our order counts, not the peer's.  RFC 7301, section 3.2. */
 static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                        const unsigned char *offer, unsigned int offer_len, void *arg)
 {
@@ -124,10 +132,7 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
         const unsigned char *name = iq_alpns_find_on_wire(offer, offer_len, route->alpn);
 
         if (name != NULL) {
-            session->route = route;
-            if (route->handler->on_accept_early == NULL) {
-                (void)SSL_set_max_early_data(ssl, 0);
-            }
+            choose_route(session, route);
             *chosen = name;
             *chosen_len = (unsigned char)strlen(route->alpn);
             return SSL_TLSEXT_ERR_OK;

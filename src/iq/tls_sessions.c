@@ -24,7 +24,7 @@
 #define SPARE_SECONDS 60
 
 /* RFC 8446, section 4.6.1. */
-#define LIFETIME_MAX_SECONDS (7 * 24 * 60 * 60)
+#define LIFETIME_MAX_SECONDS (INT64_C(7) * 24 * 60 * 60)
 
 /* A session, and what must be remembered with it. */
 struct saved {
@@ -62,10 +62,12 @@ static void free_saved(struct saved *saved)
 
 void iq_tls_sessions_release(struct iq_tls_sessions *sessions)
 {
-    while (!iq_list_is_empty(&sessions->all)) {
-        struct saved *saved = saved_of(sessions->all.next);
+    struct iq_list *node = sessions->all.next;
 
-        remove_saved(sessions, saved);
+    while (node != &sessions->all) {
+        struct saved *saved = saved_of(node);
+
+        node = node->next;
         free_saved(saved);
     }
 }
@@ -172,8 +174,8 @@ bool iq_tls_sessions_keep(struct iq_tls_sessions *sessions, SSL_SESSION *session
 static bool is_fresh(const SSL_SESSION *session)
 {
     const int64_t age = (int64_t)time(NULL) - (int64_t)SSL_SESSION_get_time_ex(session);
-    const unsigned long hint = SSL_SESSION_get_ticket_lifetime_hint(session);
-    const int64_t lifetime = hint < LIFETIME_MAX_SECONDS ? (int64_t)hint : LIFETIME_MAX_SECONDS;
+    const int64_t hint = (int64_t)SSL_SESSION_get_ticket_lifetime_hint(session);
+    const int64_t lifetime = hint < LIFETIME_MAX_SECONDS ? hint : LIFETIME_MAX_SECONDS;
 
     return age >= 0 && age < lifetime - SPARE_SECONDS;
 }

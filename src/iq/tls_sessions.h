@@ -35,7 +35,7 @@ bool iq_tls_sessions_keep(struct iq_tls_sessions *sessions, SSL_SESSION *session
                           const struct iq_id *id, ngtcp2_conn *quic);
 
 /* Has `ssl` resume the newest session with this peer and the first of `alpns` (alpn.h) that has
- * one. Returns whether there was one. */
+ * one.  Returns whether there was one. */
 bool iq_tls_sessions_resume(struct iq_tls_sessions *sessions, SSL *ssl, const struct iq_id *id,
                             const char *alpns);
 

@@ -20,6 +20,7 @@ void sim_clock_jump(int64_t seconds) { jumped += seconds; }
 
 static uint64_t now_us(void) { return followed_ns == NULL ? 0 : *followed_ns / 1000; }
 
+/* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name): the headers' are reserved */
 time_t time(time_t *seconds)
 {
     const time_t now = BEGINNING + (time_t)(now_us() / 1000000) + jumped;
@@ -36,3 +37,4 @@ int gettimeofday(struct timeval *restrict value, void *restrict zone)
     value->tv_usec = (suseconds_t)(now_us() % 1000000);
     return 0;
 }
+/* NOLINTEND(readability-inconsistent-declaration-parameter-name) */

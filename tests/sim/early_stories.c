@@ -194,7 +194,7 @@ static void let_time_pass(struct sim *sim, struct iq_conn *conn, struct iq_strea
                           void *arg)
 {
     if (conn->dials && conn->state == IQ_CONN_EARLY) {
-        sim_clock_jump(8 * 24 * 3600);
+        sim_clock_jump(INT64_C(8) * 24 * 3600);
     }
 }
 

@@ -192,10 +192,10 @@ static void tell_too_old(const struct sim_options *options)
     SIM_EXPECT(self.pair.sim, connect_again(&self));
     sim_run_for(self.pair.sim, 3 * HOUR);
     SIM_EXPECT(self.pair.sim, !connect_again(&self));
-    sim_clock_jump(8 * 24 * 3600);
+    sim_clock_jump(INT64_C(8) * 24 * 3600);
     SIM_EXPECT(self.pair.sim, !connect_again(&self));
     SIM_EXPECT(self.pair.sim, connect_again(&self));
-    sim_clock_jump(-8 * 24 * 3600);
+    sim_clock_jump(INT64_C(-8) * 24 * 3600);
     SIM_EXPECT(self.pair.sim, !connect_again(&self));
     SIM_EXPECT(self.pair.sim, connect_again(&self));
     sim_free(self.pair.sim);
