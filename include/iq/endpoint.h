@@ -60,7 +60,8 @@ void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *
  *
  * Of several addresses those that have a route from here are tried in their order, each 250 ms
  * after the one before or as soon as that has failed, until the first is proven.  RFC 8305, in
- * spirit.
+ * spirit.  A dial with early data (on_connect_early in protocol.h) tries one address only: that at
+ * which the peer was last.
  *
  * IQ_ERR_CLOSED; IQ_ERR_SELF for our own id; IQ_ERR_INVALID_ALPN; IQ_ERR_INVALID_KEY for an id that
  * nobody can hold; IQ_ERR_NO_ADDR; IQ_ERR_UNREACHABLE if no address has a route from our sockets;
@@ -72,9 +73,15 @@ IQ_MUST_CHECK int iq_endpoint_connect(struct iq_endpoint *endpoint, const struct
 
 struct iq_connect_options {
     uint32_t timeout_ms; /* 0: the endpoint's connect_timeout_ms.  At most the idle time-out. */
+
+    /* Protocols that may be spoken instead, offered behind the dial's own; ends with NULL.  The
+     * peer chooses, most often by an order of its own (RFC 7301, section 3.2), and iq_conn_alpn()
+     * tells what.  NULL: none. */
+    const char *const *more_alpns;
 };
 
-/* The same with options; NULL means none. */
+/* The same with options, which are copied; NULL means none.  IQ_ERR_INVALID_ALPN also for an empty
+ * or too long one of `more_alpns`, and for more than IQ_ALPNS_MAX protocols in all. */
 IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr *addr,
                                            const char *alpn,
                                            const struct iq_protocol_handler *handler, void *data,

@@ -86,11 +86,26 @@ static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type typ
 
 /* The handshake */
 
+/* Here, and not when the connection was made: an attempt that is never started must not use up a
+ * session. */
+static int start_handshake(ngtcp2_conn *quic, void *user_data)
+{
+    const struct iq_conn *conn = user_data;
+
+    iq_tls_session_resume(conn->tls);
+    return ngtcp2_crypto_client_initial_cb(quic, user_data);
+}
+
 static int note_handshake(ngtcp2_conn *quic, void *user_data)
 {
     struct iq_conn *conn = user_data;
 
     conn->handshake_completed = true;
+    if (conn->sent_early && !iq_tls_session_early_accepted(conn->tls)) {
+        conn->news_early_refused = true;
+        iq_streams_note_refused(&conn->streams); /* ngtcp2 forgets them without a word */
+        return ngtcp2_conn_tls_early_data_rejected(quic);
+    }
     return 0;
 }
 
@@ -246,7 +261,7 @@ static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data,
 }
 
 static const ngtcp2_callbacks callbacks = {
-    .client_initial = ngtcp2_crypto_client_initial_cb,
+    .client_initial = start_handshake,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .encrypt = ngtcp2_crypto_encrypt_cb,

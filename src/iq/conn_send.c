@@ -137,6 +137,18 @@ struct offer {
     uint32_t flags;
 };
 
+/*
+ * Whether ngtcp2 would put stream data into the next packet if it has some.  Before the handshake
+ * is complete (seen in 1.24) it leaves the padding of an Initial packet to the early data behind
+ * it, and then finds that congestion control forbids that: the peer must drop such an Initial (RFC
+ * 9000, section 14.1), however often it is repeated.
+ */
+static bool may_offer(const struct iq_conn *conn)
+{
+    return conn->state != IQ_CONN_EARLY || !conn->dials ||
+           ngtcp2_conn_get_cwnd_left(conn->quic) >= NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+}
+
 /* From the first stream in `sending`. */
 static struct offer next_offer(const struct iq_conn *conn)
 {
@@ -146,7 +158,7 @@ static struct offer next_offer(const struct iq_conn *conn)
     struct iq_stream *stream;
     size_t i;
 
-    if (iq_list_is_empty(&streams->sending)) {
+    if (iq_list_is_empty(&streams->sending) || !may_offer(conn)) {
         return offer;
     }
     stream = IQ_CONTAINER_OF(streams->sending.next, struct iq_stream, in_sending);
@@ -408,6 +420,7 @@ static uint64_t next_deadline(const struct iq_conn *conn)
 {
     switch (conn->state) {
     case IQ_CONN_HANDSHAKE:
+    case IQ_CONN_EARLY:
     case IQ_CONN_OPEN:
         return may_send(conn) ? ngtcp2_conn_get_expiry(conn->quic) : conn->start_ns;
     case IQ_CONN_CLOSING: /* when the wire has room */

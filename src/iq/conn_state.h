@@ -47,6 +47,7 @@ struct iq_conn_env {
 
 enum iq_conn_state {
     IQ_CONN_HANDSHAKE,
+    IQ_CONN_EARLY, /* still, but streams can be used: early data, and the answers to it */
     IQ_CONN_OPEN,
     IQ_CONN_CLOSING,   /* the peer is to be told */
     IQ_CONN_LINGERING, /* it was told, and is told again when it still sends */
@@ -73,7 +74,8 @@ struct iq_conn {
     void *qlog;                                /* the application's file for it, NULL: none */
     const struct iq_protocol_handler *handler; /* NULL until the protocol is known */
     void *data;
-    char *alpn;
+    char *alpns;      /* what a dial offers (alpn.h), or the one that the peer has chosen */
+    const char *alpn; /* the one of them that is spoken */
     struct iq_id remote_id;
     struct iq_path path;        /* where the two ends are now */
     struct iq_conn_stats stats; /* the datagrams, and from LINGERING on all of it */
@@ -88,6 +90,10 @@ struct iq_conn {
     bool dials;
     bool id_is_proven;
     bool opened_told;
+    bool is_resumed;
+    bool sent_early;     /* or could have */
+    bool early_accepted; /* known when the handshake is complete */
+    bool is_known;       /* its handler has heard of it */
     bool closed_told;
 
     /* The path: conn_path.c */
@@ -106,6 +112,8 @@ struct iq_conn {
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
+    bool news_early;
+    bool news_early_refused;
     bool news_open;
     bool news_streams_allowed;
     bool next_keys_made;   /* there are keys to change to.  RFC 9001, section 6 */
@@ -137,12 +145,15 @@ struct iq_conn_initial {
 
 /* conn.c */
 IQ_MUST_CHECK int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env,
-                               const struct iq_path *path, const struct iq_id *id, const char *alpn,
-                               uint32_t timeout_ms);
+                               const struct iq_path *path, const struct iq_id *id,
+                               const char *alpns, uint32_t timeout_ms);
 IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_conn_initial *initial,
                                  const struct iq_route *routes);
 void iq_conn_free(struct iq_conn *conn);
+
+/* What was dialled and has its handler begins with early data, if it can. */
+void iq_conn_start_early(struct iq_conn *conn);
 
 /* Frees what a connection that has ended does not need: QUIC, TLS, streams, datagrams. */
 void iq_conn_let_go(struct iq_conn *conn);

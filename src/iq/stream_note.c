@@ -161,6 +161,23 @@ void iq_stream_note_acked(struct iq_stream *stream, size_t len)
     }
 }
 
+void iq_streams_note_refused(struct iq_streams *streams)
+{
+    struct iq_list *node;
+
+    for (node = streams->all.next; node != &streams->all; node = node->next) {
+        struct iq_stream *stream = IQ_CONTAINER_OF(node, struct iq_stream, in_all);
+
+        stream->send_over = true;
+        stream->receive_over = true;
+        stream->closed = true;
+        stream->news_ready = stream->news_reset = stream->news_stopped = false;
+        iq_list_remove(&stream->in_sending);
+        iq_list_remove(&stream->in_short);
+        iq_stream_make_ready(stream);
+    }
+}
+
 void iq_streams_note_nothing_in_flight(struct iq_streams *streams)
 {
     struct iq_list *node;

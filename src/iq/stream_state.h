@@ -117,6 +117,9 @@ void iq_stream_note_acked(struct iq_stream *stream, size_t len);
 void iq_stream_note_closed(struct iq_stream *stream, bool cleanly); /* no code was exchanged */
 void iq_streams_note_nothing_in_flight(struct iq_streams *streams);
 
+/* Early data was refused: nothing of any stream has ever been heard. */
+void iq_streams_note_refused(struct iq_streams *streams);
+
 /* Whether on_stream_closed is due: ngtcp2 has forgotten the stream, and everything was read. */
 bool iq_stream_is_done(const struct iq_stream *stream);
 

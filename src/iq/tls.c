@@ -8,9 +8,7 @@
  * - It verifies forged signatures for keys of small order, so libsodium does (tls_ed25519.c).
  * - It finishes a handshake in which no ALPN was offered, or none was answered, where RFC 9001,
  *   section 8.1, demands no_application_protocol.
- * - It would send session tickets, and then abort every resumed handshake for want of a session id
- *   context.  iroh always resumes, so that every second connection of a peer would fail.  We send
- * no tickets.
+ * - It does not ask judge_key() when a session is resumed, so iq_tls_session_peer() looks again.
  *
  * The key exchange is X25519 or a NIST curve, as iroh's: with the post-quantum groups that OpenSSL
  * offers by default, the ClientHello needs two datagrams.
@@ -27,13 +25,16 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include "alpn.h"
 #include "routes.h"
 #include "tls_ed25519.h"
+#include "tls_sessions.h"
 
 struct iq_tls {
     SSL_CTX *ctx;
     void (*on_secret)(const char *line, void *arg);
     void *on_secret_arg;
+    struct iq_tls_sessions sessions; /* of peers that we have dialled */
 };
 
 struct iq_tls_session {
@@ -43,10 +44,11 @@ struct iq_tls_session {
     SSL *ssl;
     ngtcp2_conn *quic;
     bool dials;
-    struct iq_id dialled;                 /* the side that dials */
-    struct iq_route *routes;              /* the side that answers: our copy */
-    const struct iq_route *route;         /* the one of them that was chosen */
-    unsigned char offer[1 + IQ_ALPN_MAX]; /* the side that dials: its protocol, with its length */
+    bool resumes;                 /* the side that dials: a session was chosen */
+    struct iq_id dialled;         /* the side that dials */
+    const char *alpns;            /* and what it offers to speak */
+    struct iq_route *routes;      /* the side that answers: our copy */
+    const struct iq_route *route; /* the one of them that was chosen */
 };
 
 static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref)
@@ -107,21 +109,13 @@ static int demand_alpn(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Looks for `alpn` in a list of names with a length byte before each.  Returns the name there, NULL
- * if it is not offered. */
-static const unsigned char *find_alpn(const unsigned char *offer, unsigned int len,
-                                      const char *alpn)
+/* A protocol that does not take early data refuses it here, and its tickets do not promise it. */
+static void choose_route(struct iq_tls_session *session, const struct iq_route *route)
 {
-    const unsigned char *end = offer + len;
-    const size_t alpn_len = strlen(alpn);
-
-    while (offer < end && offer[0] < end - offer) {
-        if (offer[0] == alpn_len && memcmp(offer + 1, alpn, alpn_len) == 0) {
-            return offer + 1;
-        }
-        offer += 1 + offer[0];
+    session->route = route;
+    if (route->handler->on_accept_early == NULL) {
+        (void)SSL_set_max_early_data(session->ssl, 0);
     }
-    return NULL;
 }
 
 /* Our order counts, not the peer's.  RFC 7301, section 3.2. */
@@ -132,16 +126,29 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
     const struct iq_route *route;
 
     for (route = session->routes; route->alpn != NULL; route++) {
-        const unsigned char *name = find_alpn(offer, offer_len, route->alpn);
+        const unsigned char *name = iq_alpns_find_on_wire(offer, offer_len, route->alpn);
 
         if (name != NULL) {
-            session->route = route;
+            choose_route(session, route);
             *chosen = name;
             *chosen_len = (unsigned char)strlen(route->alpn);
             return SSL_TLSEXT_ERR_OK;
         }
     }
     return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
+}
+
+/* A ticket has come, or goes out.  Returns whether the reference to the session was taken over. */
+static int keep_session(SSL *ssl, SSL_SESSION *saved)
+{
+    struct iq_tls_session *session = session_of(ssl);
+
+    if (session->dials) {
+        return iq_tls_sessions_keep(&session->tls->sessions, saved, &session->dialled,
+                                    session->quic);
+    }
+    (void)SSL_CTX_add_session(SSL_get_SSL_CTX(ssl), saved); /* takes a reference of its own */
+    return 0;
 }
 
 static void tell_secret(const SSL *ssl, const char *line)
@@ -163,12 +170,10 @@ static bool set_rules(SSL_CTX *ctx)
         SSL_CTX_set1_sigalgs_list(ctx, "ed25519") != 1 ||
         SSL_CTX_set1_client_sigalgs_list(ctx, "ed25519") != 1 ||
         SSL_CTX_set1_server_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
-        SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 0) != 1) {
+        SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1) {
         return false;
     }
-    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_sess_set_new_cb(ctx, keep_session);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
@@ -207,9 +212,11 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
+    iq_tls_sessions_init(&self->sessions, config->sessions_max);
     self->ctx = new_ctx();
     if (CRYPTO_THREAD_run_once(&once, start_crypto) != 1 || self->ctx == NULL ||
-        !set_rules(self->ctx) || !set_key(self->ctx, key)) {
+        !set_rules(self->ctx) || !set_key(self->ctx, key) ||
+        !iq_tls_sessions_set_rules(self->ctx, &key->id, config->sessions_max)) {
         ERR_clear_error();
         iq_tls_free(self);
         return IQ_ERR_CRYPTO;
@@ -226,6 +233,7 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
 void iq_tls_free(struct iq_tls *tls)
 {
     if (tls != NULL) {
+        iq_tls_sessions_release(&tls->sessions);
         SSL_CTX_free(tls->ctx);
         free(tls);
     }
@@ -252,21 +260,20 @@ static struct iq_tls_session *new_session(struct iq_tls *tls)
 }
 
 int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls, const struct iq_id *id,
-                const char *alpn)
+                const char *alpns)
 {
-    const size_t alpn_len = strlen(alpn);
+    uint8_t offer[IQ_ALPNS_WIRE_MAX];
+    const size_t offer_len = iq_alpns_encode(offer, alpns);
     struct iq_tls_session *self = new_session(tls);
 
-    assert(alpn_len > 0 && alpn_len <= IQ_ALPN_MAX);
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
     self->dials = true;
     self->dialled = *id;
-    self->offer[0] = (unsigned char)alpn_len;
-    memcpy(self->offer + 1, alpn, alpn_len);
+    self->alpns = alpns;
     if (ngtcp2_crypto_ossl_configure_client_session(self->ssl) != 0 ||
-        SSL_set_alpn_protos(self->ssl, self->offer, (unsigned int)alpn_len + 1) != 0) {
+        SSL_set_alpn_protos(self->ssl, offer, (unsigned int)offer_len) != 0) {
         ERR_clear_error();
         iq_tls_session_free(self);
         return IQ_ERR_CRYPTO;
@@ -290,7 +297,8 @@ int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
         iq_tls_session_free(self);
         return rc;
     }
-    if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0) {
+    if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0 ||
+        (tls->sessions.max > 0 && SSL_set_quic_tls_early_data_enabled(self->ssl, 1) != 1)) {
         ERR_clear_error();
         iq_tls_session_free(self);
         return IQ_ERR_CRYPTO;
@@ -319,12 +327,48 @@ void iq_tls_session_free(struct iq_tls_session *session)
         return;
     }
     if (session->ssl != NULL) {
-        SSL_set_app_data(session->ssl, NULL); /* SSL_free() calls into the QUIC glue */
+        /* SSL_free() calls into the QUIC glue, and forgets the latest session unless TLS was shut
+         * down, which QUIC has no use for. */
+        SSL_set_app_data(session->ssl, NULL);
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(session->ssl);
     ngtcp2_crypto_ossl_ctx_del(session->crypto);
     free(session->routes);
     free(session);
+}
+
+void iq_tls_session_resume(struct iq_tls_session *session)
+{
+    if (session->resumes) {
+        iq_tls_sessions_drop_stale(session->ssl);
+        return;
+    }
+    session->resumes = iq_tls_sessions_resume(&session->tls->sessions, session->ssl,
+                                              &session->dialled, session->alpns);
+}
+
+const struct iq_socket_addr *iq_tls_early_addr(struct iq_tls *tls, const struct iq_id *id,
+                                               const char *alpn)
+{
+    return iq_tls_sessions_early_addr(&tls->sessions, id, alpn);
+}
+
+bool iq_tls_session_start_early(struct iq_tls_session *session)
+{
+    session->resumes = true;
+    return iq_tls_sessions_resume_early(&session->tls->sessions, session->ssl, session->quic,
+                                        &session->dialled, session->alpns);
+}
+
+bool iq_tls_session_early_accepted(const struct iq_tls_session *session)
+{
+    return SSL_get_early_data_status(session->ssl) == SSL_EARLY_DATA_ACCEPTED;
+}
+
+bool iq_tls_session_is_resumed(const struct iq_tls_session *session)
+{
+    return SSL_session_reused(session->ssl) == 1;
 }
 
 uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_peer *peer)
@@ -334,9 +378,10 @@ uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_
     unsigned int alpn_len;
 
     SSL_get0_alpn_selected(session->ssl, &alpn, &alpn_len);
-    if (session->dials
-            ? alpn_len != session->offer[0] || memcmp(alpn, session->offer + 1, alpn_len) != 0
-            : alpn_len == 0 || session->route == NULL) {
+    if (session->dials) {
+        found.alpn = iq_alpns_find(session->alpns, alpn, alpn_len);
+    }
+    if (alpn_len == 0 || (session->dials ? found.alpn == NULL : session->route == NULL)) {
         return SSL_AD_NO_APPLICATION_PROTOCOL;
     }
     if (!read_key(&found.id, SSL_get0_peer_rpk(session->ssl))) {

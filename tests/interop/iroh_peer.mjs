@@ -6,6 +6,8 @@
 //                         [--size BYTES] [--streams N] [--connections N]
 //                         [--ticket T]: instead of --id and --addr
 //   both                  [--code N] [--reason TEXT]: what `close` and the end of `echo` say
+//                         [--sessions N] [--early 1]: for ours; iroh always keeps sessions, and the
+//                         binding sends no early data
 //
 // It prints one JSON object per event and line; ./peer.c is the same on our library, but without
 // tickets, and it can also ignore and screen.  "accept" ends when its standard input does, "connect" after its last connection.
@@ -28,6 +30,8 @@ const { values: options, positionals: [command] } = parseArgs({
         connections: { type: 'string', default: '1' },
         code: { type: 'string', default: '0' },
         reason: { type: 'string', default: 'bye!' },
+        sessions: { type: 'string' },
+        early: { type: 'string' },
     },
 });
 

@@ -8,6 +8,7 @@ static void note_open(struct iq_conn *conn)
     struct note *note = iq_conn_data(conn);
 
     note->opened++;
+    note->resumed += iq_conn_is_resumed(conn);
     note->remote_id = *iq_conn_remote_id(conn);
     snprintf(note->alpn, sizeof(note->alpn), "%s", iq_conn_alpn(conn));
 }

@@ -75,5 +75,9 @@ extern const struct story packet_stories[];
 extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
+extern const struct story session_stories[];
+extern const struct story early_stories[];
+extern const struct story early_replay_stories[];
+extern const struct story evil_session_stories[];
 
 #endif
