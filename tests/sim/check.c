@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "credit.h"
+#include "memory.h"
 
 /* No deadline of a connection is further away: the idle time-out, and something for rounding. */
 #define DEADLINE_FAR_NS (NGTCP2_MILLISECONDS * 100)
@@ -208,6 +209,12 @@ static void check_map(const struct sim *sim, const struct iq_cid_map *map,
     SIM_EXPECT(sim, count == map->count);
 }
 
+/* The callback that made an id may have succeeded before ngtcp2 itself failed to keep it. */
+static bool fails_for_want_of_memory(const struct iq_conn *conn)
+{
+    return sim_is_memory_denied() && conn->state == IQ_CONN_CLOSING;
+}
+
 static void check_node(const struct sim_node *node)
 {
     const struct iq_conn_env *env = &node->endpoint->env;
@@ -223,7 +230,7 @@ static void check_node(const struct sim_node *node)
             cid_count += check_cids(node->sim, conn);
             sim_check_credit(node->sim, conn);
         }
-        some_linger = some_linger || conn->quic == NULL;
+        some_linger = some_linger || conn->quic == NULL || fails_for_want_of_memory(conn);
         conn_count++;
     }
     SIM_EXPECT(node->sim,

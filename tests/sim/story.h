@@ -64,5 +64,6 @@ extern const struct story path_stories[];
 extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
+extern const struct story memory_stories[];
 
 #endif
