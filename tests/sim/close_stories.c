@@ -312,7 +312,8 @@ static void tell_right_after_writing(const struct sim_options *options)
 }
 
 const struct story close_stories[] = {
-    {.name = "close_at_every_event", .run = tell_at_every_event},
+    {.name = "close_at_every_event", .run = tell_at_every_event, .seeds = 5},
+    {.name = "long_close_at_every_event", .run = tell_at_every_event, .seeds = 100},
     {.name = "close_codes", .run = tell_codes, .seeds = 3},
     {.name = "close_packet_lost", .run = tell_packet_lost, .weather = STORY_CALM_ONLY},
     {.name = "close_not_too_often", .run = tell_not_too_often, .weather = STORY_CALM_ONLY},

@@ -3,7 +3,8 @@
 
 #include "story.h"
 
-/* Every one of the first datagrams lost, in every combination */
+/* Every one of the first datagrams lost, in every combination; those of both sides are counted
+ * together, in the order in which they are sent. */
 
 #define MASK_BITS 12
 
@@ -24,7 +25,7 @@ static bool lose_first(struct sim_node *node, const struct iq_datagrams *datagra
 
 static void tell_first_lost(const struct sim_options *options)
 {
-    const unsigned step = (1U << MASK_BITS) / story_scale(1U << MASK_BITS);
+    const unsigned step = (1U << MASK_BITS) / story_scale(1U << MASK_BITS) | 1; /* reaches bit 0 */
     const struct iq_endpoint_config patient = {
         .idle_timeout_ms = DAY_MS, .connect_timeout_ms = DAY_MS, .accept_timeout_ms = DAY_MS};
     unsigned mask;
@@ -44,6 +45,7 @@ static void tell_first_lost(const struct sim_options *options)
                      task.connected, task.closed_count, (int)task.how,
                      (unsigned long long)task.code);
         }
+        SIM_EXPECT(pair.sim, first_lost.count >= MASK_BITS); /* there were so many */
         sim_free(pair.sim);
     }
 }
@@ -395,6 +397,7 @@ const struct story path_stories[] = {
     {.name = "path_first_lost", .run = tell_first_lost, .weather = STORY_CALM_ONLY},
     {.name = "path_rebinding", .run = tell_rebinding},
     {.name = "path_flap", .run = tell_flap, .seeds = 5, .weather = STORY_CALM_ONLY},
+    {.name = "long_path_flap", .run = tell_flap, .seeds = 100, .weather = STORY_CALM_ONLY},
     {.name = "path_victim", .run = tell_victim, .seeds = 5},
     {.name = "path_mtu", .run = tell_mtu},
     {.name = "path_full_wire", .run = tell_full_wire, .seeds = 3},

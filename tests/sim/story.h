@@ -65,5 +65,6 @@ extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
 extern const struct story memory_stories[];
+extern const struct story stream_patience_stories[];
 
 #endif
