@@ -111,6 +111,10 @@ static void wake(struct sim_event *event)
     if (event->version != node->wake_version) {
         return;
     }
+    if (node->wake_ns > sim_node_now(node)) { /* not yet, by its own clock */
+        sim_wake_at(node, node->wake_ns);
+        return;
+    }
     node->wake_ns = IQ_NEVER;
     if (node->endpoint != NULL) {
         iq_endpoint_turn(node->endpoint);
@@ -126,6 +130,28 @@ static void make_writable(struct sim_node *node)
         iq_endpoint_writable(node->endpoint);
         iq_endpoint_turn(node->endpoint);
     }
+}
+
+/* The node to which something is to happen; NULL if it is none. */
+static const struct sim_node *node_of_event(struct sim *sim, const struct sim_event *event)
+{
+    struct iq_socket_addr local;
+
+    return event->kind == SIM_DATAGRAM ? sim_find_node(sim, &event->datagram.path.local, &local)
+                                       : event->node;
+}
+
+/* What happens to a node that is paused waits, in its order. */
+static bool postpone(struct sim *sim, struct sim_event *event)
+{
+    const struct sim_node *node = node_of_event(sim, event);
+
+    if (node == NULL || node->paused_until_ns <= event->time_ns) {
+        return false;
+    }
+    event->time_ns = node->paused_until_ns;
+    sim_event_push(sim, event);
+    return true;
 }
 
 static void happen(struct sim *sim, struct sim_event *event)
@@ -159,6 +185,9 @@ bool sim_step(struct sim *sim)
     SIM_EXPECT(sim, sim->events_at_this_time < EVENTS_AT_ONE_TIME_MAX);
     sim->now_ns = event->time_ns;
     sim->event_count++;
+    if (postpone(sim, event)) {
+        return true;
+    }
     happen(sim, event);
     sim_dealloc(event);
     if (sim->event_count % sim->check_every == 0) {

@@ -66,5 +66,6 @@ extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
 extern const struct story memory_stories[];
 extern const struct story stream_patience_stories[];
+extern const struct story clock_stories[];
 
 #endif
