@@ -208,6 +208,12 @@ void iq_endpoint_writable(struct iq_endpoint *endpoint)
     endpoint->env.wire_is_full = false;
 }
 
+void iq_endpoint_woken(struct iq_endpoint *endpoint)
+{
+    endpoint->env.agenda.turn_will_come = true;
+    endpoint->env.agenda.wake_ns = IQ_NEVER; /* if it was too early, the turn asks for another */
+}
+
 /* The turn */
 
 static void expire_timers(struct iq_conn_env *env)

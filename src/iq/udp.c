@@ -203,8 +203,14 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
     }
 }
 
-/* The timer only ends the loop's sleep: the turn comes before the next one. */
-static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events) {}
+/* Ends the loop's sleep: the turn comes before the next one.  libev has a clock of its own, so that
+ * this may be too early by ours. */
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct udp *udp = watcher->data;
+
+    iq_endpoint_woken(udp->endpoint);
+}
 
 static void on_prepare(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
@@ -284,7 +290,7 @@ int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
     udp->loop = loop;
     ev_prepare_init(&udp->prepare, on_prepare);
     ev_timer_init(&udp->timer, on_timer, 0.0, 0.0);
-    udp->prepare.data = udp;
+    udp->prepare.data = udp->timer.data = udp;
     rc = bind_ports(udp, config);
     if (rc == 0) {
         rc = iq_endpoint_new(&udp->endpoint, &udp->wire, config);

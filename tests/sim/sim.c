@@ -111,12 +111,9 @@ static void wake(struct sim_event *event)
     if (event->version != node->wake_version) {
         return;
     }
-    if (node->wake_ns > sim_node_now(node)) { /* not yet, by its own clock */
-        sim_wake_at(node, node->wake_ns);
-        return;
-    }
     node->wake_ns = IQ_NEVER;
     if (node->endpoint != NULL) {
+        iq_endpoint_woken(node->endpoint);
         iq_endpoint_turn(node->endpoint);
     } else if (node->on_wake != NULL) {
         node->on_wake(node);
