@@ -126,6 +126,7 @@ static void lose_close(const struct sim_options *options, unsigned lost, bool di
     struct iq_conn *conn;
     struct iq_stream *stream;
     const struct note *ending;
+    uint64_t start_ns;
     unsigned i;
 
     note_connect(&self, options, NULL);
@@ -139,6 +140,7 @@ static void lose_close(const struct sim_options *options, unsigned lost, bool di
     sim_step(self.pair.sim);
     SIM_EXPECT(self.pair.sim, closes->sent_count == 1);
     conn = watch_conn(stays, 0);
+    start_ns = self.pair.sim->now_ns;
     for (i = 0; i < 64 && ending->closed == 0; i++) { /* all of it within the closing period */
         SIM_EXPECT(self.pair.sim, watch_open_uni(&stream, conn) == 0);
         (void)iq_stream_write(stream, "are you there?", 14);
@@ -147,6 +149,7 @@ static void lose_close(const struct sim_options *options, unsigned lost, bool di
     sim_run_for(self.pair.sim, SIM_SECOND);
     SIM_EXPECT(self.pair.sim, ending->closed == 1);
     SIM_EXPECT(self.pair.sim, ending->how == IQ_CLOSED_BY_PEER && ending->code == 42);
+    SIM_EXPECT(self.pair.sim, ending->closed_at_ns - start_ns <= 60 * SIM_MILLISECOND); /* 3 RTT */
     sim_free(self.pair.sim);
 }
 

@@ -15,12 +15,12 @@
 #include "story.h"
 
 static const struct story *const collections[] = {
-    echo_stories,  stream_stories,   stream_end_stories,
-    close_stories, mischief_stories, dial_stories,
-    race_stories,  incoming_stories, stray_stories,
-    path_stories,  crowd_stories,    evil_identity_stories,
-    play_stories,  memory_stories,   stream_patience_stories,
-    clock_stories,
+    echo_stories,  stream_stories,      stream_end_stories,
+    close_stories, mischief_stories,    dial_stories,
+    race_stories,  incoming_stories,    stray_stories,
+    path_stories,  crowd_stories,       evil_identity_stories,
+    play_stories,  memory_stories,      stream_patience_stories,
+    clock_stories, close_early_stories,
 };
 
 #define STORIES_MAX 200
