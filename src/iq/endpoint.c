@@ -243,21 +243,29 @@ static void shut_down(struct iq_endpoint *endpoint)
     }
 }
 
+/* Who fills the wire is the last to send when it has room again: otherwise one that always has more
+ * would let nobody else send. */
 static void give_turns(struct iq_conn_env *env)
 {
     struct iq_list due;
-    struct iq_list *node;
+    struct iq_list *node, *filler = NULL;
 
     iq_list_init(&due);
     iq_list_move_all(&due, &env->agenda.due);
     while ((node = iq_list_pop(&due)) != NULL) {
         struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, on_agenda);
+        const bool was_full = env->wire_is_full;
 
         iq_conn_deliver(conn);
         iq_conn_send(conn);
         if (conn->state == IQ_CONN_GONE && conn->closed_told) {
             iq_conn_free(conn);
+        } else if (!was_full && env->wire_is_full) {
+            filler = node;
         }
+    }
+    if (filler != NULL) {
+        iq_list_append(&env->agenda.due, filler);
     }
 }
 

@@ -20,7 +20,7 @@ static const struct story *const collections[] = {
     race_stories,  incoming_stories,    stray_stories,
     path_stories,  crowd_stories,       evil_identity_stories,
     play_stories,  memory_stories,      stream_patience_stories,
-    clock_stories, close_early_stories,
+    clock_stories, close_early_stories, fair_stories,
 };
 
 #define STORIES_MAX 200

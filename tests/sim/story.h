@@ -68,5 +68,6 @@ extern const struct story memory_stories[];
 extern const struct story stream_patience_stories[];
 extern const struct story clock_stories[];
 extern const struct story close_early_stories[];
+extern const struct story fair_stories[];
 
 #endif
