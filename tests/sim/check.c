@@ -6,7 +6,7 @@
  * I5: the connection ids of an endpoint are those of its connections.
  *
  * I2 (credit) is checked by credit.c, I4 (bytes) by app.c, I6 (memory) by sim_free() and stories,
- * I7 and I8 (callbacks) by watch.c, and I10 (time) by sim_step().
+ * I7 and I8 (callbacks) by watch.c, I10 (time) by sim_step(), and I11 (effort) by effort.c.
  */
 #include <string.h>
 

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "effort.h"
 #include "event.h"
 #include "memory.h"
 #include "watch.h"
@@ -185,8 +186,10 @@ bool sim_step(struct sim *sim)
     if (postpone(sim, event)) {
         return true;
     }
+    sim_begin_effort();
     happen(sim, event);
     sim_dealloc(event);
+    sim_check_effort(sim);
     if (sim->event_count % sim->check_every == 0) {
         sim_check(sim);
     }
