@@ -199,6 +199,7 @@ static void fail(struct evil *self, int rc)
     ngtcp2_ssize n;
 
     self->closed_count++;
+    self->closed_at_ns = self->node->sim->now_ns;
     sim_wake_at(self->node, IQ_NEVER);
     if (rc == NGTCP2_ERR_DRAINING) {
         self->code = ngtcp2_conn_get_ccerr(self->quic)->error_code;

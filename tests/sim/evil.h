@@ -47,6 +47,7 @@ struct evil {
     bool was_resumed;
     bool was_retried;
     unsigned closed_count;
+    uint64_t closed_at_ns;
     uint64_t code; /* that the peer has closed with */
     int failed;    /* with this error of ngtcp2, instead */
 };
