@@ -86,7 +86,7 @@ static void tell_each_allocation(const struct sim_options *options)
 
 static void tell_for_a_while(const struct sim_options *options)
 {
-    deny_each(options, A_WHILE, 4000 / story_scale(4000) * 7);
+    deny_each(options, A_WHILE, UINT64_C(7) * (4000 / story_scale(4000)));
 }
 
 /* An endpoint that cannot be made is an error, and not a byte of it is left. */

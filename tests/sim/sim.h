@@ -41,8 +41,8 @@
 struct sim_link {
     const char *name;
     uint32_t delay_ms;
-    uint64_t delay_ns;  /* and this */
     uint32_t jitter_ms; /* a random part of it comes on top, and reorders */
+    uint64_t delay_ns;  /* beside delay_ms */
     uint64_t rate_bps;  /* 0: without limit */
     size_t queue_bytes; /* waiting for their turn; 0: 64 KB */
     uint32_t loss;
