@@ -30,6 +30,7 @@ static size_t live_blocks;
 
 static struct {
     uint64_t count, first, last;
+    uint64_t latest_denied;
 } asked;
 
 /* Counts one allocation, and tells whether it is one that fails. */
@@ -40,6 +41,7 @@ static bool is_denied(void)
     if (number < asked.first || number > asked.last) {
         return false;
     }
+    asked.latest_denied = number;
     errno = ENOMEM;
     return true;
 }
@@ -136,3 +138,5 @@ void sim_deny_memory(uint64_t first, uint64_t last)
 uint64_t sim_allocation_count(void) { return asked.count; }
 
 bool sim_is_memory_denied(void) { return asked.first != 0; }
+
+uint64_t sim_latest_denied(void) { return asked.latest_denied; }

@@ -19,6 +19,7 @@ void sim_deny_memory(uint64_t first, uint64_t last);
 
 uint64_t sim_allocation_count(void); /* since then */
 bool sim_is_memory_denied(void);
+uint64_t sim_latest_denied(void); /* its number; 0: there was none */
 
 void *sim_alloc(size_t size); /* zeroed; ends the program if there is none */
 void *sim_realloc(void *block, size_t size);

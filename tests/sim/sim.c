@@ -279,6 +279,9 @@ void sim_fail(const struct sim *sim, const char *file, int line, const char *for
             sim->options.weather.name == NULL ? "none" : sim->options.weather.name,
             (unsigned long long)sim->event_count, (double)sim->now_ns / 1e9,
             (unsigned long long)sim->options.seed);
+    if (sim_latest_denied() != 0) {
+        fprintf(stderr, "  allocation %llu was denied\n", (unsigned long long)sim_latest_denied());
+    }
     _fail(file, line); /* jumps out of the test */
     abort();
 }
