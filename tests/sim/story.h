@@ -79,5 +79,10 @@ extern const struct story session_stories[];
 extern const struct story early_stories[];
 extern const struct story early_replay_stories[];
 extern const struct story evil_session_stories[];
+extern const struct story memory_stories[];
+extern const struct story stream_patience_stories[];
+extern const struct story clock_stories[];
+extern const struct story close_early_stories[];
+extern const struct story fair_stories[];
 
 #endif
