@@ -101,6 +101,7 @@ static int note_handshake(ngtcp2_conn *quic, void *user_data)
     struct iq_conn *conn = user_data;
 
     conn->handshake_completed = true;
+    conn->handshake_confirmed = !conn->dials; /* who accepts confirms it */
     if (conn->sent_early && !iq_tls_session_early_accepted(conn->tls)) {
         conn->news_early_refused = true;
         iq_streams_note_refused(&conn->streams); /* ngtcp2 forgets them without a word */
@@ -264,7 +265,7 @@ static const ngtcp2_callbacks callbacks = {
     .client_initial = start_handshake,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
+    .encrypt = iq_quic_encrypt,
     .decrypt = iq_quic_decrypt,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_retry = ngtcp2_crypto_recv_retry_cb,
