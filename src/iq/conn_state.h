@@ -32,6 +32,7 @@ struct iq_conn_env {
     struct iq_endpoint *endpoint; /* whom they belong to */
     struct iq_wire *wire;
     struct iq_agenda agenda;
+    struct iq_chunk_pool chunks;
     struct iq_cid_map cids;
     struct iq_cid_map reset_tokens; /* of the peers, by which their stateless resets are known */
     struct iq_heap timers;
