@@ -298,7 +298,7 @@ static const ngtcp2_callbacks callbacks = {
 /* The beginning */
 
 /* What path MTU discovery tries, the largest that iroh takes first.  RFC 8899. */
-static const uint16_t mtu_probes[] = {1452, 1406, 1342, 1252};
+static const uint16_t mtu_probes[] = {1452, 8952, 16332, 65507, 1406, 1342, 1252};
 static const size_t mtu_probe_count = sizeof(mtu_probes) / sizeof(mtu_probes[0]);
 
 static void fill_settings(ngtcp2_settings *settings, const struct iq_conn_env *env,
