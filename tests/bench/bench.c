@@ -15,6 +15,8 @@
  *     --mtu BYTES    of UDP payload at most                      1452
  *     --bind ADDR    of the accept side                          127.0.0.1:0
  *     --one-core     both ends on the same core, else one each
+ *     --busy-poll US look for more before sleeping
+ *     --bbr          instead of Cubic
  *
  * It forks: the child accepts, the parent dials.  The parent prints one JSON object on one line:
  * `work`, `seconds`, what the work measures (`gbps` per direction; `per_second`, `p50_us` and
@@ -59,6 +61,8 @@ void bench_die(const char *what, const char *why)
 void bench_configure(struct iq_endpoint_config *config, const struct bench_options *options)
 {
     config->max_datagram_size = (uint16_t)options->mtu;
+    config->busy_poll_us = options->busy_poll_us;
+    config->congestion_control = options->bbr ? IQ_BBR : IQ_CUBIC;
 }
 
 void bench_dial(struct bench *bench, const char *alpn, const struct iq_protocol_handler *handler,
@@ -208,7 +212,8 @@ static void read_options(struct bench_options *options, int argc, char **argv)
         {"size", required_argument, NULL, 's'},    {"count", required_argument, NULL, 'c'},
         {"at-once", required_argument, NULL, 'a'}, {"idle", required_argument, NULL, 'i'},
         {"mtu", required_argument, NULL, 'm'},     {"bind", required_argument, NULL, 'b'},
-        {"one-core", no_argument, NULL, '1'},      {0},
+        {"one-core", no_argument, NULL, '1'},      {"busy-poll", required_argument, NULL, 'p'},
+        {"bbr", no_argument, NULL, 'r'},           {0},
     };
     int name;
 
@@ -234,6 +239,12 @@ static void read_options(struct bench_options *options, int argc, char **argv)
             break;
         case '1':
             options->one_core = true;
+            break;
+        case 'p':
+            options->busy_poll_us = (uint32_t)number(optarg);
+            break;
+        case 'r':
+            options->bbr = true;
             break;
         default:
             exit(2);

@@ -20,7 +20,9 @@ struct bench_options {
     unsigned idle;    /* connections that are open beside, and do nothing */
     unsigned mtu;     /* bytes of UDP payload that path MTU discovery may reach */
     const char *bind; /* the accept side's address */
-    bool one_core;    /* both ends on the same one, else one each */
+    uint32_t busy_poll_us;
+    bool bbr;
+    bool one_core; /* both ends on the same one, else one each */
 };
 
 struct bench;
