@@ -48,7 +48,7 @@ struct iq_endpoint_config {
     uint64_t conn_window;        /* 5000000 bytes on all streams of a connection together */
     uint64_t stream_send_buffer; /* 1000000 bytes written ahead and not yet acknowledged */
     uint64_t conn_send_buffer;   /* 10000000 bytes on all streams of a connection together */
-    uint16_t max_datagram_size;  /* 1452 bytes of UDP payload that discovery may reach; 1200 up */
+    uint16_t max_datagram_size;  /* 65507 bytes of UDP payload that discovery may reach; 1200 up */
     enum iq_congestion_control congestion_control; /* Cubic */
 
     /* How long to look for more datagrams before the loop sleeps, after some have come.  Sleeping

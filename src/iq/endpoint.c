@@ -28,7 +28,7 @@ static void fill_defaults(struct iq_endpoint_config *config)
         .conn_window = 5000000,
         .stream_send_buffer = 1000000,
         .conn_send_buffer = 10000000,
-        .max_datagram_size = 1452,
+        .max_datagram_size = 65507, /* the most that IPv4 carries */
     };
 #define FILL(member) config->member = config->member == 0 ? defaults.member : config->member
     FILL(idle_timeout_ms);

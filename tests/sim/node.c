@@ -183,8 +183,16 @@ struct sim_node *sim_add_raw(struct sim *sim)
 struct sim_node *sim_add_endpoint(struct sim *sim, const struct iq_endpoint_config *config)
 {
     struct sim_node *node = sim_add_raw(sim);
-    const int rc = iq_endpoint_new(&node->endpoint, &node->wire, config);
+    struct iq_endpoint_config own = {0};
+    int rc;
 
+    if (config != NULL) {
+        own = *config;
+    }
+    if (own.max_datagram_size == 0) {
+        own.max_datagram_size = 1452; /* most stories are told of the network that most have */
+    }
+    rc = iq_endpoint_new(&node->endpoint, &node->wire, &own);
     SIM_EXPECT(sim, rc == 0);
     return node;
 }
