@@ -148,23 +148,6 @@ static void establish(struct iq_conn *conn)
     }
 }
 
-/* The peer has not heard our close yet.  RFC 9000, section 10.2.1: answer, but ever less often. */
-static void repeat_close(struct iq_conn *conn)
-{
-    const uint32_t count = ++conn->received_since_close;
-
-    if ((count & (count - 1)) == 0 && conn->close_packet != NULL) {
-        const struct iq_datagrams out = {
-            .path = conn->close_path,
-            .data = conn->close_packet,
-            .len = conn->close_packet_len,
-            .segment_len = conn->close_packet_len,
-        };
-
-        (void)iq_conn_env_send(conn->env, &out);
-    }
-}
-
 /* After a machine has stood still, what waits in its sockets is read before the timers.  A silence
  * that was longer than the idle time-out is the end all the same (RFC 9000, section 10.1); ngtcp2
  * would take it for the time that a packet needs, and then wait for answers three times as long. */
@@ -175,29 +158,6 @@ static bool is_overdue(const struct iq_conn *conn)
 
     return conn->state < IQ_CONN_CLOSING && conn->timer.deadline_ns < env->agenda.now_ns &&
            env->agenda.now_ns - conn->timer.deadline_ns > late_ns;
-}
-
-/* We have closed: is this the peer's own close, with which it tells that it knows?  Then we drain,
- * so that nothing that is still on its way seems to belong to nobody. */
-static void linger(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
-                   const uint8_t *data, size_t len)
-{
-    struct iq_peer_close close;
-    int rc;
-
-    if (conn->hears_answer) {
-        rc = iq_conn_read(conn, path, info, data, len, &close);
-        if (close.seen || rc == NGTCP2_ERR_DRAINING) {
-            conn->state = IQ_CONN_DRAINING;
-        }
-        if (close.seen || rc != 0) {
-            conn->hears_answer = false; /* ngtcp2 is of no more use */
-            iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
-        }
-    }
-    if (conn->state == IQ_CONN_LINGERING) {
-        repeat_close(conn);
-    }
 }
 
 int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ecn,
@@ -215,7 +175,7 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     }
     iq_quic_path_from(&quic_path, path);
     if (conn->state == IQ_CONN_LINGERING) {
-        linger(conn, &quic_path.path, &info, data, len);
+        iq_conn_linger(conn, &quic_path.path, &info, data, len);
         return 0;
     }
     if (conn->state >= IQ_CONN_CLOSING) {

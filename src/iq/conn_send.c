@@ -5,7 +5,6 @@
  * Packets are written one behind the other and given to the wire together, as long as they go the
  * same way and have the same length: to the kernel that is one call (udp.c).
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "conn_state.h"
@@ -40,7 +39,7 @@ int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagra
 }
 
 /* The same for those of a connection. */
-static void send_datagrams(struct iq_conn *conn, const struct iq_datagrams *datagrams)
+void iq_conn_send_datagrams(struct iq_conn *conn, const struct iq_datagrams *datagrams)
 {
     if (!conn->env->wire_is_full) {
         conn->stats.datagrams_sent += count(datagrams);
@@ -54,7 +53,7 @@ static void send_datagrams(struct iq_conn *conn, const struct iq_datagrams *data
 static void send_burst(struct burst *burst)
 {
     if (burst->out.len > 0) {
-        send_datagrams(burst->conn, &burst->out);
+        iq_conn_send_datagrams(burst->conn, &burst->out);
     }
     burst->out.len = 0;
     burst->last_is_short = false;
@@ -318,7 +317,7 @@ static bool has_nothing_in_flight(const struct iq_conn *conn)
     return info.bytes_in_flight == 0 && !conn->env->wire_is_full;
 }
 
-static void send_packets(struct iq_conn *conn)
+void iq_conn_send_packets(struct iq_conn *conn)
 {
     struct burst burst = {.conn = conn};
     struct writer writer = {.packet_max = iq_conn_packet_max(conn)};
@@ -341,77 +340,6 @@ static void send_packets(struct iq_conn *conn)
     iq_conn_note_path(conn);
     if (!iq_list_is_empty(&conn->streams.perhaps_delivered) && has_nothing_in_flight(conn)) {
         iq_streams_note_nothing_in_flight(&conn->streams);
-    }
-}
-
-/* Writes what conn->error says, with ngtcp2's way or behind its back.  False if there is nothing to
- * send. */
-static bool write_close(struct iq_conn *conn, struct iq_datagrams *packet)
-{
-    struct iq_conn_env *env = conn->env;
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info;
-    ngtcp2_ssize n;
-
-    ngtcp2_path_storage_zero(&path);
-    conn->hears_answer = conn->state == IQ_CONN_CLOSING && conn->why.how == IQ_CLOSED_BY_US &&
-                         conn->handshake_confirmed &&
-                         iq_conn_write_goodbye(conn, &path.path, &info, env->packets, &n);
-    if (!conn->hears_answer) {
-        n = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, env->packets,
-                                               IQ_CLOSE_PACKET_MAX, &conn->error,
-                                               env->agenda.now_ns);
-    }
-    if (n <= 0) {
-        return false;
-    }
-    *packet = (struct iq_datagrams){
-        .data = env->packets, .len = (size_t)n, .segment_len = (size_t)n, .ecn = info.ecn};
-    iq_quic_path_to(&packet->path, &path.path);
-    return true;
-}
-
-/* What the closing period needs: the packet, and where it went. */
-static void keep_close_packet(struct iq_conn *conn, const struct iq_datagrams *packet)
-{
-    conn->close_packet = malloc(packet->len);
-    if (conn->close_packet != NULL) {
-        memcpy(conn->close_packet, packet->data, packet->len);
-        conn->close_packet_len = packet->len;
-        conn->close_path = packet->path;
-    }
-}
-
-/* Tells the peer, and keeps what RFC 9000, section 10.2.1 needs. */
-static void send_close(struct iq_conn *conn)
-{
-    struct iq_datagrams packet;
-
-    if (conn->why.how == IQ_CLOSED_BY_US) {
-        /* The end of the handshake may still be unsent, and without it the peer cannot read a close
-         * that has the application's code. */
-        send_packets(conn);
-        if (conn->env->wire_is_full) {
-            return; /* the close has to wait as well */
-        }
-    }
-    conn->gone_at_ns = conn->env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
-    if (!write_close(conn, &packet)) {
-        conn->state = IQ_CONN_GONE;
-        return;
-    }
-    keep_close_packet(conn, &packet);
-    send_datagrams(conn, &packet);
-    conn->state = IQ_CONN_LINGERING;
-}
-
-/* One packet is allowed, so a peer that loses it hears nothing more.  RFC 9000, section 10.2.2. */
-void iq_conn_answer_close(struct iq_conn *conn)
-{
-    struct iq_datagrams packet;
-
-    if (write_close(conn, &packet)) {
-        send_datagrams(conn, &packet);
     }
 }
 
@@ -446,11 +374,11 @@ void iq_conn_send(struct iq_conn *conn)
     if (!env->wire_is_full && conn->state < IQ_CONN_CLOSING) {
         iq_conn_follow_path(conn);
         if (may_send(conn)) {
-            send_packets(conn);
+            iq_conn_send_packets(conn);
             ngtcp2_conn_update_pkt_tx_time(conn->quic, env->agenda.now_ns); /* for its pacing */
         }
     } else if (!env->wire_is_full && conn->state == IQ_CONN_CLOSING) {
-        send_close(conn);
+        iq_conn_send_close(conn);
     }
     if (env->wire_is_full) {
         iq_agenda_add(&env->agenda, &conn->on_agenda); /* for the time when it is not */

@@ -2,8 +2,8 @@
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
  * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), conn_datagram.c
- * (messages without a stream), conn_quic.c (what ngtcp2 is told, and tells us), and conn_goodbye.c
- * (what it is not).
+ * (messages without a stream), conn_start.c and conn_close.c (its beginning and its end), conn_quic.c
+ * (what ngtcp2 tells us), and conn_goodbye.c (what we do behind its back).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -192,14 +192,25 @@ void iq_conn_deliver(struct iq_conn *conn);
 
 /* Gives the wire what ngtcp2 and the streams have, and sets the timer. */
 void iq_conn_send(struct iq_conn *conn);
+void iq_conn_send_packets(struct iq_conn *conn); /* without the timer */
+
+/* Gives the wire some datagrams, and counts them.  On a full one they are lost, as datagrams may
+ * be. IQ_ERR_TOO_LONG: they are lost because the system carries none of that length. */
+int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+void iq_conn_send_datagrams(struct iq_conn *conn, const struct iq_datagrams *datagrams);
+
+/* conn_close.c */
+
+/* Tells the peer what conn->error says. */
+void iq_conn_send_close(struct iq_conn *conn);
 
 /* Tells a peer that has closed, and waits for it, that it was heard.  It is the last thing that
  * ngtcp2 writes. */
 void iq_conn_answer_close(struct iq_conn *conn);
 
-/* Gives the wire some datagrams, and counts them.  On a full one they are lost, as datagrams may
- * be. IQ_ERR_TOO_LONG: they are lost because the system carries none of that length. */
-int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+/* One datagram after our close. */
+void iq_conn_linger(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
+                    const uint8_t *data, size_t len);
 
 /* conn_path.c */
 
@@ -286,6 +297,11 @@ struct iq_quic_path {
 void iq_quic_path_from(struct iq_quic_path *to, const struct iq_path *from);
 void iq_quic_path_to(struct iq_path *to, const ngtcp2_path *from);
 void iq_quic_random_cid(ngtcp2_cid *cid, size_t len);
+
+/* What ngtcp2 tells us. */
+extern const ngtcp2_callbacks iq_quic_callbacks;
+
+/* conn_start.c */
 IQ_MUST_CHECK int iq_quic_dial(struct iq_conn *conn, const struct iq_path *path,
                                uint32_t timeout_ms);
 IQ_MUST_CHECK int iq_quic_answer(struct iq_conn *conn, const struct iq_conn_initial *initial);

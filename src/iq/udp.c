@@ -37,7 +37,7 @@ struct udp {
     ev_prepare prepare;
     ev_timer timer;
     ev_io network; /* readable: it has changed */
-    ev_idle busy; /* active: the loop does not sleep */
+    ev_idle busy;  /* active: the loop does not sleep */
     uint64_t busy_poll_ns;
     uint64_t busy_until_ns;
     struct udp_port ports[IQ_BIND_MAX];
