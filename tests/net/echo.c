@@ -161,6 +161,21 @@ static void test_both_ways(void **state)
     assert_int_equal(other->accepted_count, 1);
 }
 
+/* An endpoint that polls before it sleeps also comes to its end. */
+static void test_busy_poll(void **state)
+{
+    static const struct iq_endpoint_config config = {.bind = {"127.0.0.1:0"}, .busy_poll_us = 2000};
+    struct net *net = *state;
+    struct net_node *accepts = net_listen(net, "127.0.0.1:0");
+    const struct net_node *dials = net_bind_config(net, &config);
+    const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+    struct net_call call = {.len = 300000};
+
+    net_dial(&call, dials, &to);
+    net_run(net);
+    assert_true(net_is_done(&call));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +187,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_at_once, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_many_endpoints, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_both_ways, net_set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_busy_poll, net_set_up, net_tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
