@@ -57,8 +57,8 @@ const char *iq_close_reason_str(const struct iq_close_reason *why, char *str, si
 #define IQ_CLOSE_REASON_STR_SIZE 512 /* enough for all but the longest texts */
 
 /* The peer's id: a valid key that the peer has proven to hold, on the connect side the one that was
- * dialled.  NULL in the on_closed of a dial that failed: nobody has proven anything.  Valid as long
- * as the connection. */
+ * dialled.  NULL where nobody has proven anything: in the on_closed of a dial that failed, and on
+ * the accept side of an anonymous route.  Valid as long as the connection. */
 const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
 
 /* Where the peer is now.  Valid until the next callback. */

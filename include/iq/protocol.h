@@ -15,6 +15,7 @@
 #ifndef IQ_PROTOCOL_H
 #define IQ_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define IQ_ALPN_MAX 255 /* bytes, and at least one.  RFC 7301, section 3.1 */
@@ -24,7 +25,8 @@ struct iq_conn;
 struct iq_stream;
 
 struct iq_protocol_handler {
-    /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(). */
+    /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(), unless the
+     * route is anonymous. */
     void (*on_accept)(struct iq_conn *conn); /* the peer connected to us */
 
     /* We connected to the peer, and it holds the key that we dialled.  It comes half a round trip
@@ -68,6 +70,13 @@ struct iq_route {
     const char *alpn;
     const struct iq_protocol_handler *handler;
     void *data; /* the first iq_conn_data() of its connections, shared by them */
+
+    /*
+     * Whether clients need no key: it is for protocols such as HTTP/3 whose clients have none. None
+     * is asked for, and iq_conn_remote_id() is NULL.  A client that offers raw public keys (RFC
+     * 7250) sees ours, every other one an X.509 certificate (config.h).
+     */
+    bool anonymous;
 };
 
 #endif

@@ -99,7 +99,7 @@ static void establish(struct iq_conn *conn)
         return;
     }
     conn->remote_id = peer.id;
-    conn->id_is_proven = true;
+    conn->id_is_proven = peer.has_id;
     if (peer.route != NULL) {
         conn->alpn = strdup(peer.route->alpn);
         if (conn->alpn == NULL) {

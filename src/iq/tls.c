@@ -27,8 +27,16 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include "certificate.h"
+
+/* What a certificate may sign the handshake with: whatever key the application has brought. */
+#define CERTIFICATE_SIGALGS                                                                        \
+    "ed25519:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"      \
+    "rsa_pss_rsae_sha512"
+
 struct iq_tls {
     SSL_CTX *ctx;
+    struct iq_certificate *certificate; /* for anonymous routes; NULL: not needed so far */
     void (*on_secret)(const char *line, void *arg);
     void *on_secret_arg;
 };
@@ -42,7 +50,8 @@ struct iq_tls_session {
     bool dials;
     struct iq_id dialled;                 /* the side that dials */
     const struct iq_route *routes;        /* the side that answers */
-    const struct iq_route *route;         /* the one of them that was chosen */
+    const struct iq_route *admitted;      /* the one of them whose rules hold */
+    const struct iq_route *route;         /* the same, once it was chosen */
     unsigned char offer[1 + IQ_ALPN_MAX]; /* the side that dials: its protocol, with its length */
 };
 
@@ -95,24 +104,9 @@ static int judge_key(X509_STORE_CTX *store, void *arg)
     return 1;
 }
 
-/* A ClientHello without ALPN ends here: OpenSSL would not call choose_alpn() for it. */
-static int demand_alpn(SSL *ssl, int *alert, void *arg)
-{
-    const unsigned char *extension;
-    size_t len;
-
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
-                                  &extension, &len) != 1) {
-        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    return SSL_CLIENT_HELLO_SUCCESS;
-}
-
 /* Looks for `alpn` in a list of names with a length byte before each.  Returns the name there, NULL
  * if it is not offered. */
-static const unsigned char *find_alpn(const unsigned char *offer, unsigned int len,
-                                      const char *alpn)
+static const unsigned char *find_alpn(const unsigned char *offer, size_t len, const char *alpn)
 {
     const unsigned char *end = offer + len;
     const size_t alpn_len = strlen(alpn);
@@ -126,24 +120,93 @@ static const unsigned char *find_alpn(const unsigned char *offer, unsigned int l
     return NULL;
 }
 
-/* Our order counts, not the peer's.  RFC 7301, section 3.2. */
+/* The first of our routes that is offered, NULL if there is none.  Our order counts, not the
+ * peer's: RFC 7301, section 3.2.  `name` is where the offer has it. */
+static const struct iq_route *find_route(const struct iq_route *routes, const unsigned char *offer,
+                                         size_t len, const unsigned char **name)
+{
+    const struct iq_route *route;
+
+    for (route = routes; route->alpn != NULL; route++) {
+        *name = find_alpn(offer, len, route->alpn);
+        if (*name != NULL) {
+            return route;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the client knows our certificate type.  RFC 7250, section 3: a list with its length. */
+static bool takes_raw_key(SSL *ssl)
+{
+    const unsigned char *types;
+    size_t len;
+
+    return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_cert_type, &types, &len) == 1 &&
+           len > 1 && memchr(types + 1, TLSEXT_cert_type_rpk, len - 1) != NULL;
+}
+
+/* The rules of an anonymous route: whoever is there may come in, and sees either our raw key or a
+ * certificate.  Nothing changes for any other session. */
+static bool admit_anonymous(struct iq_tls_session *session)
+{
+    static const unsigned char x509[] = {TLSEXT_cert_type_x509};
+    struct iq_tls *tls = session->tls;
+    SSL *ssl = session->ssl;
+
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    if (takes_raw_key(ssl)) {
+        return true;
+    }
+    if (tls->certificate == NULL &&
+        iq_certificate_sign(&tls->certificate, SSL_get_privatekey(ssl)) != 0) {
+        return false;
+    }
+    return SSL_set1_server_cert_type(ssl, x509, sizeof(x509)) == 1 &&
+           SSL_set1_sigalgs_list(ssl, CERTIFICATE_SIGALGS) == 1 &&
+           iq_certificate_use(tls->certificate, ssl) == 0;
+}
+
+/* Before anything is answered.  A ClientHello without ALPN ends here: OpenSSL would not call
+ * choose_alpn() for it.  And the route decides what the handshake will prove. */
+static int look_at_hello(SSL *ssl, int *alert, void *arg)
+{
+    struct iq_tls_session *session = session_of(ssl);
+    const struct iq_route *route;
+    const unsigned char *extension, *name;
+    size_t len;
+
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
+                                  &extension, &len) != 1) {
+        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    /* The list has its length in front; what is wrong with it OpenSSL finds later. */
+    route = len < 2 ? NULL : find_route(session->routes, extension + 2, len - 2, &name);
+    if (route != NULL && route->anonymous && !admit_anonymous(session)) {
+        ERR_clear_error();
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    session->admitted = route;
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+/* What is chosen is what the rules were made for, or nothing. */
 static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                        const unsigned char *offer, unsigned int offer_len, void *arg)
 {
     struct iq_tls_session *session = session_of(ssl);
-    const struct iq_route *route;
+    const unsigned char *name;
+    const struct iq_route *route = find_route(session->routes, offer, offer_len, &name);
 
-    for (route = session->routes; route->alpn != NULL; route++) {
-        const unsigned char *name = find_alpn(offer, offer_len, route->alpn);
-
-        if (name != NULL) {
-            session->route = route;
-            *chosen = name;
-            *chosen_len = (unsigned char)strlen(route->alpn);
-            return SSL_TLSEXT_ERR_OK;
-        }
+    if (route == NULL || route != session->admitted) {
+        return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
     }
-    return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
+    session->route = route;
+    *chosen = name;
+    *chosen_len = (unsigned char)strlen(route->alpn);
+    return SSL_TLSEXT_ERR_OK;
 }
 
 static void tell_secret(const SSL *ssl, const char *line)
@@ -174,7 +237,7 @@ static bool set_rules(SSL_CTX *ctx)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
-    SSL_CTX_set_client_hello_cb(ctx, demand_alpn, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, look_at_hello, NULL);
     SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
     return true;
 }
@@ -187,6 +250,14 @@ static bool set_key(SSL_CTX *ctx, const struct iq_secret_key *key)
 
     EVP_PKEY_free(pkey); /* the context has its own reference */
     return done;
+}
+
+static int read_certificate(struct iq_tls *tls, const struct iq_endpoint_config *config)
+{
+    if (config->certificate_key == NULL) {
+        return IQ_ERR_INVALID_CERT;
+    }
+    return iq_certificate_read(&tls->certificate, config->certificate, config->certificate_key);
 }
 
 /* Without it ngtcp2 looks its algorithms up again for every packet key. */
@@ -208,6 +279,14 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
         iq_tls_free(self);
         return IQ_ERR_CRYPTO;
     }
+    if (config->certificate != NULL) {
+        const int rc = read_certificate(self, config);
+
+        if (rc != 0) {
+            iq_tls_free(self);
+            return rc;
+        }
+    }
     if (config->on_secret != NULL) {
         self->on_secret = config->on_secret;
         self->on_secret_arg = config->on_secret_arg;
@@ -220,6 +299,7 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
 void iq_tls_free(struct iq_tls *tls)
 {
     if (tls != NULL) {
+        iq_certificate_free(tls->certificate);
         SSL_CTX_free(tls->ctx);
         free(tls);
     }
@@ -320,12 +400,17 @@ uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_
             : alpn_len == 0 || session->route == NULL) {
         return SSL_AD_NO_APPLICATION_PROTOCOL;
     }
+    if (!session->dials && session->route->anonymous) {
+        *peer = found;
+        return 0;
+    }
     if (!read_key(&found.id, SSL_get0_peer_rpk(session->ssl))) {
         return SSL_AD_CERTIFICATE_REQUIRED;
     }
     if (session->dials && !iq_id_equal(&found.id, &session->dialled)) {
         return SSL_AD_UNKNOWN_CA;
     }
+    found.has_id = true;
     *peer = found;
     return 0;
 }

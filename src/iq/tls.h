@@ -17,7 +17,8 @@
 struct iq_tls;         /* of an endpoint: its key, and the rules for all its sessions */
 struct iq_tls_session; /* of a connection */
 
-/* Of `config` it uses on_secret. */
+/* Of `config` it uses on_secret and certificate.  IQ_ERR_INVALID_CERT, IQ_ERR_NOMEM, IQ_ERR_CRYPTO.
+ */
 IQ_MUST_CHECK int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
                              const struct iq_endpoint_config *config);
 void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
@@ -26,8 +27,9 @@ void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
 IQ_MUST_CHECK int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls,
                               const struct iq_id *id, const char *alpn);
 
-/* The side that answers: accepts any valid key that the peer can prove, and speaks the first of
- * `routes` that the peer offers.  `routes` must stay valid until the handshake is complete. */
+/* The side that answers: speaks the first of `routes` that the peer offers, and accepts any valid
+ * key that the peer can prove, or none if that route is anonymous.  `routes` must stay valid until
+ * the handshake is complete. */
 IQ_MUST_CHECK int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
                                 const struct iq_route *routes);
 
@@ -38,6 +40,7 @@ void iq_tls_session_free(struct iq_tls_session *session);
 
 /* What a complete handshake has proven. */
 struct iq_tls_peer {
+    bool has_id; /* false on an anonymous route: it has proven nothing */
     struct iq_id id;
     const struct iq_route *route; /* the side that answers: what was chosen.  Else NULL */
 };
