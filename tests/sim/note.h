@@ -6,6 +6,7 @@
 
 struct note {
     unsigned opened, closed;
+    bool anonymous; /* then there is no remote_id */
     struct iq_id remote_id;
     uint64_t closed_at_ns;
     uint64_t code;

@@ -64,6 +64,7 @@ extern const struct story path_stories[];
 extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];
+extern const struct story anonymous_stories[];
 extern const struct story h3_stories[];
 extern const struct story h3_rule_stories[];
 

@@ -130,14 +130,14 @@ static void after(struct iq_conn *conn, struct iq_stream *stream)
     }
 }
 
-static const struct iq_protocol_handler *find_inner(const struct iq_conn *conn)
+static const struct iq_route *find_route(const struct iq_conn *conn)
 {
     const struct sim_node *node = node_of_conn(conn);
     const struct iq_route *route = node->routes;
 
     for (; route != NULL && route->alpn != NULL; route++) {
         if (strcmp(route->alpn, iq_conn_alpn(conn)) == 0) {
-            return route->handler;
+            return route;
         }
     }
     SIM_FAIL(node->sim, "a connection speaks what no route says");
@@ -145,9 +145,12 @@ static const struct iq_protocol_handler *find_inner(const struct iq_conn *conn)
 
 static void on_accept(struct iq_conn *conn)
 {
-    add_conn(conn, find_inner(conn));
+    const struct iq_route *route = find_route(conn);
+    const struct iq_id *id = iq_conn_remote_id(conn);
+
+    add_conn(conn, route->handler);
     find_conn(conn)->opened = true;
-    SIM_EXPECT(watch_of(conn)->sim, iq_id_is_valid(iq_conn_remote_id(conn)));
+    SIM_EXPECT(watch_of(conn)->sim, route->anonymous ? id == NULL : iq_id_is_valid(id));
     if (find_conn(conn)->inner->on_accept != NULL) {
         find_conn(conn)->inner->on_accept(conn);
     }
