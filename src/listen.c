@@ -20,7 +20,7 @@
 #include "trace.h"
 
 /* How long requests may go on after the signal to end, and how often to look whether they do. */
-#define DRAIN_SECONDS 5.0
+#define DRAIN_SECONDS 10.0
 #define DRAIN_TICK    0.1
 
 struct service {
