@@ -156,7 +156,7 @@ struct iq_h3_field iq_h3_request_field_at(const struct iq_h3_request *request, s
  * Server: responds with `status`, 200 to 599, and fields; then write the body, if there is one, and
  * finish.  A status of 100 to 199 may come before, any number of times.  A response to HEAD, and
  * one with status 204 or 304, has no body: what is written is swallowed.  IQ_ERR_CLOSED if it was
- * responded to already or has been cancelled, IQ_ERR_NOMEM.
+ * responded to already or has been cancelled.  IQ_ERR_NOMEM, and then it is cancelled.
  */
 IQ_MUST_CHECK int iq_h3_request_respond(struct iq_h3_request *request, int status,
                                         const struct iq_h3_field *fields, size_t field_count);

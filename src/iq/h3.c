@@ -10,9 +10,6 @@
 #include "iq/conn.h"
 #include "iq/endpoint.h"
 
-/* PRIORITY_UPDATE may come before its request, for as many of them.  RFC 9218, section 7.1. */
-#define PRIORITIES_AHEAD 128
-
 #define TOO_LARGE_TEXT "The header fields of this request are too large.\n"
 
 void iq_h3_fail(struct iq_h3_session *session, int rc)
@@ -143,21 +140,6 @@ void iq_h3_consume(struct iq_stream *stream, size_t len)
     }
 }
 
-/* A stream of the peer's with frames or instructions.  Its data tells that its end was read. */
-static void read_uni(struct iq_h3_session *session, struct iq_stream *stream)
-{
-    struct iq_bytes in = iq_stream_peek(stream);
-
-    while (in.len > 0 && iq_h3_read(session, stream, in.data, in.len, false)) {
-        iq_h3_consume(stream, in.len);
-        in = iq_stream_peek(stream);
-    }
-    if (iq_stream_at_end(stream) && iq_stream_data(stream) == NULL) {
-        iq_stream_set_data(stream, session);
-        (void)iq_h3_read(session, stream, NULL, 0, true);
-    }
-}
-
 static void refuse_too_large(struct iq_h3_request *request)
 {
     static const struct iq_h3_field fields[] = {{"content-type", "text/plain"}};
@@ -235,8 +217,6 @@ static void on_request_stream(struct iq_h3_session *session, struct iq_stream *s
             iq_h3_fail(session, NGHTTP3_ERR_NOMEM);
             return;
         }
-        nghttp3_conn_set_max_client_streams_bidi(session->http, (uint64_t)iq_stream_id(stream) / 4 +
-                                                                    1 + PRIORITIES_AHEAD);
     }
     progress(request);
 }
@@ -258,7 +238,7 @@ static void on_stream_ready(struct iq_stream *stream)
     if (iq_stream_is_bi(stream)) {
         on_request_stream(session, stream);
     } else if (!iq_stream_is_ours(stream)) {
-        read_uni(session, stream);
+        iq_h3_uni_read(session, stream);
     }
     iq_h3_pump(session);
 }
@@ -344,6 +324,9 @@ static void on_stream_closed(struct iq_stream *stream)
     end_in_http(session, stream, IQ_H3_NO_ERROR);
     for (i = 0; i < sizeof(session->uni) / sizeof(session->uni[0]); i++) {
         session->uni[i] = session->uni[i] == stream ? NULL : session->uni[i];
+    }
+    if (!iq_stream_is_bi(stream)) {
+        iq_h3_uni_free(stream);
     }
     if (request == NULL) {
         return;

@@ -123,6 +123,19 @@ void iq_h3_request_stop_reading(struct iq_h3_request *request, uint64_t code)
 
 /* Writing */
 
+/* A request that could not begin: nghttp3 may have kept some of it. */
+static void give_back(struct iq_h3_session *session, struct iq_stream *stream,
+                      struct iq_h3_request *request)
+{
+    (void)nghttp3_conn_close_stream(session->http, iq_stream_id(stream), IQ_H3_INTERNAL_ERROR);
+    iq_stream_set_data(stream, NULL);
+    iq_stream_reset(stream, IQ_H3_REQUEST_CANCELLED);
+    iq_stream_stop(stream, IQ_H3_REQUEST_CANCELLED);
+    if (request != NULL) {
+        iq_h3_request_free(request);
+    }
+}
+
 int iq_h3_request_new(struct iq_h3_request **request, struct iq_h3_session *session,
                       const struct iq_h3_question *question)
 {
@@ -141,12 +154,7 @@ int iq_h3_request_new(struct iq_h3_request **request, struct iq_h3_session *sess
     self = iq_h3_request_create(session, stream);
     rc = self == NULL ? IQ_ERR_NOMEM : iq_h3_http_submit_question(self, question);
     if (rc != 0) {
-        iq_stream_set_data(stream, NULL);
-        iq_stream_reset(stream, IQ_H3_REQUEST_CANCELLED);
-        iq_stream_stop(stream, IQ_H3_REQUEST_CANCELLED);
-        if (self != NULL) {
-            iq_h3_request_free(self);
-        }
+        give_back(session, stream, self);
         return rc;
     }
     self->begun = true;
@@ -174,7 +182,8 @@ int iq_h3_request_respond(struct iq_h3_request *request, int status,
     }
     request->bodiless = has_no_body(request, status);
     rc = iq_h3_http_submit_response(request, status, fields, field_count);
-    if (rc != 0) {
+    if (rc != 0) { /* nghttp3 may have kept some of it */
+        iq_h3_request_cancel(request, IQ_H3_INTERNAL_ERROR);
         return rc;
     }
     if (status >= 200) {

@@ -1,7 +1,7 @@
 /*
  * The inside of HTTP/3, shared by the files that make it up: h3.c (sessions, and what their
- * connections say), h3_request.c (what the application does with requests), and h3_http.c (what
- * nghttp3 is told, and tells us).
+ * connections say), h3_request.c (what the application does with requests), h3_uni.c (the peer's
+ * streams of one direction), and h3_http.c (what nghttp3 is told, and tells us).
  *
  * nghttp3 sees bytes and makes bytes.  Those of a body stay in QUIC's window until the application
  * has read them: nghttp3 is fed one piece of a request's stream, and the next one only after the
@@ -112,6 +112,12 @@ bool iq_h3_request_feed(struct iq_h3_request *request);
 
 /* Wants to hear no more, and tells the peer `code` unless it has ended already. */
 void iq_h3_request_stop_reading(struct iq_h3_request *request, uint64_t code);
+
+/* h3_uni.c */
+
+/* Reads what has arrived on a stream of the peer's that has one direction. */
+void iq_h3_uni_read(struct iq_h3_session *session, struct iq_stream *stream);
+void iq_h3_uni_free(struct iq_stream *stream); /* what that has kept */
 
 /* h3_http.c */
 IQ_MUST_CHECK int iq_h3_http_new(struct iq_h3_session *session);

@@ -42,6 +42,12 @@ static const struct rule {
      {{UNI, BYTES("\0\x04\x02\x21\x07\x21\x01?")},
       {UNI, BYTES("\x21junk")},
       {REQUEST, BYTES("\x21\x02??" GET "\x21\0"), ENDS}}},
+    {"priorities, one of them in pieces",
+     RESPONDS,
+     0,
+     {{UNI, BYTES(SETTINGS "\x80\x0f\x07\0\x04\0u=1\x80\x0f\x07\0\x44\0\0")},
+      {SAME_UNI, BYTES("u=2,iiiiii")},
+      {REQUEST, BYTES(GET), ENDS}}},
     {"trailers", RESPONDS, 0, {{REQUEST, BYTES(POST_ECHO "\0\x02hi\x01\x06\0\0\x21x\x01y"), ENDS}}},
     {"an empty DATA", RESPONDS, 0, {{REQUEST, BYTES(POST_ECHO "\0\0\0\x02hi\0\0"), ENDS}}},
 
