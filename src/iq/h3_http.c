@@ -84,8 +84,8 @@ static int note_field(nghttp3_conn *http, int64_t id, int32_t token, nghttp3_rcb
     case NGHTTP3_QPACK_TOKEN__AUTHORITY:
         return keep_pseudo_field(&request->authority, value);
     case NGHTTP3_QPACK_TOKEN__STATUS:
-        request->status = atoi((const char *)nghttp3_rcbuf_get_buf(value).base);
-        return 0;
+        request->status = (int)strtol((const char *)nghttp3_rcbuf_get_buf(value).base, NULL, 10);
+        return 0; /* three digits */
     case NGHTTP3_QPACK_TOKEN__SCHEME:
         return 0;
     default:

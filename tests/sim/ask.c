@@ -34,18 +34,27 @@ static void write_body(struct ask *ask, struct iq_h3_request *request)
     }
 }
 
+static void expect_pattern(const struct ask *ask, const struct iq_h3_request *request,
+                           struct iq_bytes in, uint64_t offset)
+{
+    size_t i;
+
+    for (i = 0; i < in.len; i++) {
+        if (in.data[i] != app_pattern(iq_h3_request_id(request), offset + i)) {
+            SIM_FAIL(ask->sim, "wrong byte at %llu", (unsigned long long)(offset + i));
+        }
+    }
+}
+
 static void read_body(struct ask *ask, struct iq_h3_request *request)
 {
     struct ask_body *body = iq_h3_request_data(request);
     const bool echoes = iq_h3_request_status(request) == 200 && ask->len > 0;
     struct iq_bytes in;
-    size_t i;
 
     for (in = iq_h3_request_peek(request); in.len > 0; in = iq_h3_request_peek(request)) {
-        for (i = 0; i < in.len && echoes; i++) {
-            if (in.data[i] != app_pattern(iq_h3_request_id(request), body->received + i)) {
-                SIM_FAIL(ask->sim, "wrong byte at %llu", (unsigned long long)(body->received + i));
-            }
+        if (echoes) {
+            expect_pattern(ask, request, in, body->received);
         }
         body->received += in.len;
         ask->received += in.len;

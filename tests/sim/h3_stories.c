@@ -117,7 +117,7 @@ static void tell_slow_reader(const struct sim_options *options)
     static const struct iq_endpoint_config small = {
         .stream_window = 65536, .conn_window = 262144, .stream_send_buffer = 32768};
     struct ask ask = {.question = POST_ECHO, .len = 1000000000, .never_read = true, .stay = true};
-    const size_t on_its_way = 2 * (65536 + 32768 + 2 * 16384);
+    const size_t on_its_way = 2 * (65536 + 32768 + (size_t)2 * 16384);
     struct ask_pair pair;
     size_t live_before;
     uint64_t sent;
@@ -126,7 +126,7 @@ static void tell_slow_reader(const struct sim_options *options)
     live_before = sim_live_bytes();
     ask_dial(&ask, &pair);
     sim_run_for(pair.pair.sim, A_WHILE);
-    SIM_EXPECT(pair.pair.sim, ask.sent >= 2 * 65536 && ask.sent <= on_its_way);
+    SIM_EXPECT(pair.pair.sim, ask.sent >= small.stream_window && ask.sent <= on_its_way);
     SIM_EXPECT(pair.pair.sim, sim_live_bytes() - live_before <= on_its_way + 400000);
     sent = ask.sent;
     sim_run_for(pair.pair.sim, A_WHILE);
