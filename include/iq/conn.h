@@ -1,8 +1,9 @@
 /*
  * A connection: a peer that has proven its id, a protocol, and any number of streams.
  *
- * It begins with the handler's on_accept or on_connect and ends with on_closed.  Streams that
- * nobody writes on do not exist for the peer: two sides that both wait to read first wait for ever.
+ * It begins with the handler's on_accept or on_connect and ends with on_closed, unless the
+ * handler's on_accepting refuses it.  Streams that nobody writes on do not exist for the peer: two
+ * sides that both wait to read first wait for ever.
  */
 #ifndef IQ_CONN_H
 #define IQ_CONN_H
@@ -75,7 +76,7 @@ void iq_conn_set_data(struct iq_conn *conn, void *data);
 
 /* Opens a stream in both directions, or one that only we write on.  The peer sees it with the first
  * byte, or the end.  IQ_ERR_STREAM_LIMIT: as many are open as the peer allows; wait for
- * on_streams_allowed.  IQ_ERR_CLOSED, IQ_ERR_NOMEM. */
+ * on_streams_allowed.  IQ_ERR_AGAIN in on_accepting; IQ_ERR_CLOSED, IQ_ERR_NOMEM. */
 IQ_MUST_CHECK int iq_conn_open_bi(struct iq_stream **stream, struct iq_conn *conn);
 IQ_MUST_CHECK int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn);
 

@@ -32,7 +32,8 @@
     X(IQ_ERR_CRYPTO, -16, "the cryptographic library failed")                                      \
     X(IQ_ERR_VALIDATED, -17, "the remote address is validated already")                            \
     X(IQ_ERR_INVALID_TICKET, -18, "not a ticket")                                                  \
-    X(IQ_ERR_INVALID_CERT, -19, "not a certificate with its key")
+    X(IQ_ERR_UNKNOWN_ALPN, -19, "no route has that ALPN")                                          \
+    X(IQ_ERR_INVALID_CERT, -20, "not a certificate with its key")
 
 enum iq_error {
 #define X(name, value, text) name = (value),

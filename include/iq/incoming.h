@@ -29,10 +29,11 @@
 struct iq_incoming;
 
 /*
- * Goes on with the handshake.  `routes` ends with a zero entry and must stay valid until the
- * endpoint has closed; of the protocols that the peer offers, the first of `routes` is spoken.  If
- * there is none, the peer sees no_application_protocol (RFC 9001, section 8.1).
- * IQ_ERR_NOMEM, IQ_ERR_CRYPTO, IQ_ERR_CLOSED if it is decided already.
+ * Goes on with the handshake.  `routes` ends with a zero entry and is copied with its strings;
+ * handlers and data are not, and must outlive the handshake and the connection.  Of the protocols
+ * that the peer offers, the first of `routes` is spoken.  If there is none, the peer sees
+ * no_application_protocol (RFC 9001, section 8.1).
+ * IQ_ERR_INVALID_ALPN, IQ_ERR_NOMEM, IQ_ERR_CRYPTO, IQ_ERR_CLOSED if it is decided already.
  */
 IQ_MUST_CHECK int iq_incoming_accept(struct iq_incoming *incoming, const struct iq_route *routes);
 

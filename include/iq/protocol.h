@@ -25,6 +25,16 @@ struct iq_conn;
 struct iq_stream;
 
 struct iq_protocol_handler {
+    /*
+     * The peer connected to us, and has proven its iq_conn_remote_id(), unless
+     * the route is anonymous: may it speak this protocol?
+     * False: the connection is closed with code 0, unless iq_conn_close() was called with another,
+     * and nothing more is heard of it, not even on_closed; the pointer is valid until this returns.
+     * To close it and return true comes to the same.  Streams cannot be opened yet.  The peer may
+     * have heard its on_connect and have sent something, which is lost.  Left out: every peer may.
+     */
+    bool (*on_accepting)(struct iq_conn *conn);
+
     /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(), unless the
      * route is anonymous. */
     void (*on_accept)(struct iq_conn *conn); /* the peer connected to us */

@@ -250,6 +250,9 @@ static int open_stream(struct iq_stream **stream, struct iq_conn *conn,
     if (conn->state != IQ_CONN_OPEN) {
         return IQ_ERR_CLOSED;
     }
+    if (conn->news_open) {
+        return IQ_ERR_AGAIN; /* on_accepting may still refuse it */
+    }
     self = iq_stream_new(&conn->streams, 0, true);
     if (self == NULL) {
         return IQ_ERR_NOMEM;

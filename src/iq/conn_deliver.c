@@ -14,6 +14,20 @@ static bool wants_news(const struct iq_conn *conn)
            (conn->state < IQ_CONN_CLOSING || conn->why.how != IQ_CLOSED_BY_US);
 }
 
+/* Asks whether the peer may speak the protocol.  If not, its handler forgets the connection. */
+static bool is_welcome(struct iq_conn *conn)
+{
+    if (conn->dials || conn->handler->on_accepting == NULL) {
+        return true;
+    }
+    if (conn->handler->on_accepting(conn) && wants_news(conn)) {
+        return true;
+    }
+    iq_conn_close(conn, 0, NULL); /* unless it is closed */
+    conn->handler = NULL;
+    return false;
+}
+
 static void tell_open(struct iq_conn *conn)
 {
     void (*tell)(struct iq_conn *) =
@@ -125,7 +139,7 @@ void iq_conn_deliver(struct iq_conn *conn)
     if (conn->streams.out_of_memory) {
         iq_conn_fail(conn, NGTCP2_ERR_NOMEM);
     }
-    if (conn->news_open && wants_news(conn)) {
+    if (conn->news_open && wants_news(conn) && is_welcome(conn)) {
         tell_open(conn);
     }
     if (conn->news_streams_allowed && wants_news(conn)) {

@@ -108,6 +108,7 @@ static void establish(struct iq_conn *conn)
         }
         conn->handler = peer.route->handler;
         conn->data = peer.route->data;
+        iq_tls_session_free_routes(conn->tls);
     }
     conn->state = IQ_CONN_OPEN;
     conn->news_open = true;

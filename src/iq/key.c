@@ -111,12 +111,57 @@ bool iq_id_verify(const struct iq_id *id, const void *message, size_t len,
     return crypto_sign_verify_detached(signature, message, len, id->key) == 0;
 }
 
-/* A libsodium without the fix of CVE-2025-69277 takes a valid point plus one of small order for
- * valid too.  Only who holds the secret of the valid point can sign for the sum, so that nobody is
- * impersonated. */
+/* The canonical points whose eightfold is the identity, without their sign bits: y is 0, 1, -1, or
+ * one of the two of order 8. */
+static const uint8_t small_order[][IQ_KEY_LEN] = {
+    {0},
+    {1},
+    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+     0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+     0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05},
+    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+     0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+     0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
+};
+
+/* Whether y, which is little-endian, is below p = 2^255 - 19. */
+static bool is_canonical(const uint8_t y[IQ_KEY_LEN])
+{
+    size_t i;
+
+    if (y[IQ_KEY_LEN - 1] != 0x7f) {
+        return true;
+    }
+    for (i = IQ_KEY_LEN - 2; i > 0; i--) {
+        if (y[i] != 0xff) {
+            return true;
+        }
+    }
+    return y[0] < 0xed;
+}
+
+/* libsodium's own crypto_core_ed25519_is_valid_point() multiplies by the order of the group, which
+ * takes as long as to verify a signature, and refuses more than iroh does and than safety needs. */
 bool iq_id_is_valid(const struct iq_id *id)
 {
-    return crypto_core_ed25519_is_valid_point(id->key) == 1;
+    static const uint8_t identity[IQ_KEY_LEN] = {1};
+    uint8_t y[IQ_KEY_LEN], sum[IQ_KEY_LEN];
+    size_t i;
+
+    memcpy(y, id->key, sizeof(y));
+    y[IQ_KEY_LEN - 1] &= 0x7f; /* without the sign of x */
+    if (!is_canonical(y)) {
+        return false;
+    }
+    for (i = 0; i < sizeof(small_order) / sizeof(small_order[0]); i++) {
+        if (memcmp(y, small_order[i], sizeof(y)) == 0) {
+            return false;
+        }
+    }
+    return crypto_core_ed25519_add(sum, id->key, identity) == 0; /* fails if it is no point */
 }
 
 bool iq_id_equal(const struct iq_id *a, const struct iq_id *b)

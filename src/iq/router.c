@@ -1,20 +1,23 @@
 /*
- * A router: an acceptor that takes every incoming connection, and its table of routes.
+ * A router: an acceptor that takes what its filter leaves, and its table of routes.
  *
  * TLS picks the route (tls.c): the first of ours that the peer offers.  Everything else is the
  * endpoint's and the handlers'.
  */
 #include "iq/router.h"
 
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "iq/endpoint.h"
 #include "iq/incoming.h"
+#include "routes.h"
 
 struct iq_router {
     struct iq_endpoint *endpoint;
-    struct iq_route *routes;
+    struct iq_route *routes; /* our copy; every handshake has its own */
+    void (*filter)(struct iq_incoming *incoming, void *data);
+    void *filter_data;
     void (*closed)(void *arg);
     void *closed_arg;
     bool shutting_down;
@@ -24,8 +27,11 @@ static void on_incoming(struct iq_incoming *incoming, void *data)
 {
     const struct iq_router *router = data;
 
+    if (router->filter != NULL) {
+        router->filter(incoming, router->filter_data);
+    }
     if (iq_incoming_accept(incoming, router->routes) != 0) {
-        iq_incoming_ignore(incoming); /* no memory: the peer will try again */
+        iq_incoming_ignore(incoming); /* the filter has decided; or no memory: it will come again */
     }
 }
 
@@ -42,26 +48,6 @@ static void on_closed(void *data)
     }
 }
 
-/* Copies the table with its zero entry. */
-static int copy_routes(struct iq_route **copy, const struct iq_route *routes)
-{
-    size_t count = 0;
-
-    for (; routes[count].alpn != NULL; count++) {
-        const size_t len = strlen(routes[count].alpn);
-
-        if (len == 0 || len > IQ_ALPN_MAX) {
-            return IQ_ERR_INVALID_ALPN;
-        }
-    }
-    *copy = calloc(count + 1, sizeof(**copy));
-    if (*copy == NULL) {
-        return IQ_ERR_NOMEM;
-    }
-    memcpy(*copy, routes, count * sizeof(**copy));
-    return 0;
-}
-
 int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
                     const struct iq_route *routes)
 {
@@ -72,7 +58,7 @@ int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
-    rc = copy_routes(&self->routes, routes);
+    rc = iq_routes_copy(&self->routes, routes, NULL);
     if (rc != 0) {
         free(self);
         return rc;
@@ -81,6 +67,47 @@ int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
     iq_endpoint_listen(endpoint, &acceptor, self);
     *router = self;
     return 0;
+}
+
+static void replace(struct iq_route *known, const struct iq_route *route)
+{
+    const char *alpn = known->alpn; /* ours, not the caller's */
+
+    *known = *route;
+    known->alpn = alpn;
+}
+
+int iq_router_add(struct iq_router *router, const struct iq_route *route)
+{
+    const struct iq_route added[] = {*route, {0}};
+    struct iq_route *routes, *known;
+    int rc;
+
+    assert(route->alpn != NULL);
+    known = iq_routes_find(router->routes, route->alpn);
+    if (known != NULL) {
+        replace(known, route);
+        return 0;
+    }
+    rc = iq_routes_copy(&routes, router->routes, added);
+    if (rc != 0) {
+        return rc;
+    }
+    free(router->routes);
+    router->routes = routes;
+    return 0;
+}
+
+int iq_router_remove(struct iq_router *router, const char *alpn)
+{
+    return iq_routes_remove(router->routes, alpn) ? 0 : IQ_ERR_UNKNOWN_ALPN;
+}
+
+void iq_router_set_filter(struct iq_router *router,
+                          void (*filter)(struct iq_incoming *incoming, void *data), void *data)
+{
+    router->filter = filter;
+    router->filter_data = data;
 }
 
 struct iq_endpoint *iq_router_endpoint(const struct iq_router *router) { return router->endpoint; }

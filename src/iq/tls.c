@@ -1,11 +1,11 @@
 /*
  * TLS 1.3 for QUIC, with raw public keys.
  *
- * Who the peer is comes down to judge_key(): the key that it shows must be an ed25519 key that
- * somebody can hold, and on the side that dials it must be the key that was dialled.  OpenSSL then
- * verifies that the peer has signed the handshake with it.  Three things are not left to OpenSSL:
+ * Who the peer is comes down to judge_key(): the key that it shows must be an ed25519 key, and on
+ * the side that dials it must be the key that was dialled.  Then the peer must have signed the
+ * handshake with it.  Three things are not left to OpenSSL:
  *
- * - It verifies forged signatures for keys of small order, so judge_key() refuses those keys.
+ * - It verifies forged signatures for keys of small order, so libsodium does (tls_ed25519.c).
  * - It finishes a handshake in which no ALPN was offered, or none was answered, where RFC 9001,
  *   section 8.1, demands no_application_protocol.
  * - It would send session tickets, and then abort every resumed handshake for want of a session id
@@ -28,6 +28,8 @@
 #include <openssl/ssl.h>
 
 #include "certificate.h"
+#include "routes.h"
+#include "tls_ed25519.h"
 
 /* What a certificate may sign the handshake with: whatever key the application has brought. */
 #define CERTIFICATE_SIGALGS                                                                        \
@@ -49,7 +51,7 @@ struct iq_tls_session {
     ngtcp2_conn *quic;
     bool dials;
     struct iq_id dialled;                 /* the side that dials */
-    const struct iq_route *routes;        /* the side that answers */
+    struct iq_route *routes;              /* the side that answers: our copy */
     const struct iq_route *admitted;      /* the one of them whose rules hold */
     const struct iq_route *route;         /* the same, once it was chosen */
     unsigned char offer[1 + IQ_ALPN_MAX]; /* the side that dials: its protocol, with its length */
@@ -65,20 +67,19 @@ static struct iq_tls_session *session_of(const SSL *ssl)
     return (struct iq_tls_session *)SSL_get_app_data(ssl);
 }
 
-/* Copies the id out of a raw public key: false unless it is ed25519, and valid. */
+/* Copies the id out of a raw public key: false unless it is ed25519. */
 static bool read_key(struct iq_id *id, const EVP_PKEY *key)
 {
     size_t len = sizeof(id->key);
 
     return key != NULL && EVP_PKEY_is_a(key, "ED25519") &&
-           EVP_PKEY_get_raw_public_key(key, id->key, &len) == 1 && len == sizeof(id->key) &&
-           iq_id_is_valid(id);
+           EVP_PKEY_get_raw_public_key(key, id->key, &len) == 1 && len == sizeof(id->key);
 }
 
 /*
  * OpenSSL asks whether it may go on with a peer that shows this key.  The errors are chosen for the
- * alerts that they become: unsupported_certificate (43), decrypt_error (51), and unknown_ca (48),
- * which is what iroh says to a peer that is not the one it dialled.
+ * alerts that they become: unsupported_certificate (43), and unknown_ca (48), which is what iroh
+ * says to a peer that is not the one it dialled.
  */
 static int judge_key(X509_STORE_CTX *store, void *arg)
 {
@@ -88,12 +89,8 @@ static int judge_key(X509_STORE_CTX *store, void *arg)
     const EVP_PKEY *key = X509_STORE_CTX_get0_rpk(store);
     struct iq_id id;
 
-    if (key == NULL || !EVP_PKEY_is_a(key, "ED25519")) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
-        return 0;
-    }
     if (!read_key(&id, key)) {
-        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_SIGNATURE_FAILURE);
+        X509_STORE_CTX_set_error(store, X509_V_ERR_INVALID_PURPOSE);
         return 0;
     }
     if (session->dials && !iq_id_equal(&id, &session->dialled)) {
@@ -260,6 +257,14 @@ static int read_certificate(struct iq_tls *tls, const struct iq_endpoint_config 
     return iq_certificate_read(&tls->certificate, config->certificate, config->certificate_key);
 }
 
+static SSL_CTX *new_ctx(void)
+{
+    OSSL_LIB_CTX *context = iq_tls_ed25519_context();
+
+    return context == NULL ? NULL
+                           : SSL_CTX_new_ex(context, IQ_TLS_ED25519_PROPERTIES, TLS_method());
+}
+
 /* Without it ngtcp2 looks its algorithms up again for every packet key. */
 static void start_crypto(void) { (void)ngtcp2_crypto_ossl_init(); }
 
@@ -272,7 +277,7 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
-    self->ctx = SSL_CTX_new(TLS_method());
+    self->ctx = new_ctx();
     if (CRYPTO_THREAD_run_once(&once, start_crypto) != 1 || self->ctx == NULL ||
         !set_rules(self->ctx) || !set_key(self->ctx, key)) {
         ERR_clear_error();
@@ -354,11 +359,16 @@ int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
                   const struct iq_route *routes)
 {
     struct iq_tls_session *self = new_session(tls);
+    int rc;
 
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
-    self->routes = routes;
+    rc = iq_routes_copy(&self->routes, routes, NULL);
+    if (rc != 0) {
+        iq_tls_session_free(self);
+        return rc;
+    }
     if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0) {
         ERR_clear_error();
         iq_tls_session_free(self);
@@ -375,6 +385,13 @@ void iq_tls_attach(struct iq_tls_session *session, ngtcp2_conn *quic)
     ngtcp2_conn_set_tls_native_handle(quic, session->crypto);
 }
 
+void iq_tls_session_free_routes(struct iq_tls_session *session)
+{
+    free(session->routes);
+    session->routes = NULL;
+    session->admitted = session->route = NULL;
+}
+
 void iq_tls_session_free(struct iq_tls_session *session)
 {
     if (session == NULL) {
@@ -385,6 +402,7 @@ void iq_tls_session_free(struct iq_tls_session *session)
     }
     SSL_free(session->ssl);
     ngtcp2_crypto_ossl_ctx_del(session->crypto);
+    free(session->routes);
     free(session);
 }
 

@@ -27,11 +27,15 @@ void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
 IQ_MUST_CHECK int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls,
                               const struct iq_id *id, const char *alpn);
 
-/* The side that answers: speaks the first of `routes` that the peer offers, and accepts any valid
- * key that the peer can prove, or none if that route is anonymous.  `routes` must stay valid until
- * the handshake is complete. */
+/* The side that answers: speaks the first of `routes`, which are copied, that the peer offers, and
+ * accepts any valid key that the peer can prove, or none if that route is anonymous.
+ * IQ_ERR_INVALID_ALPN. */
 IQ_MUST_CHECK int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
                                 const struct iq_route *routes);
+
+/* Frees the copy, and with it the route that iq_tls_session_peer() has told of: after the
+ * handshake, once that was used. */
+void iq_tls_session_free_routes(struct iq_tls_session *session);
 
 /* From now on the session serves `quic`, which must live until the session is freed. */
 void iq_tls_attach(struct iq_tls_session *session, ngtcp2_conn *quic);

@@ -7,7 +7,8 @@ clients=$("$(dirname "$0")/setup" 2>&1) || {
     [ "${CI:-}" != true ] || fail "$clients"
     skip "$clients"
 }
-libraries=$(dirname "$(find "$clients/usr/lib" -name 'libcurl-gnutls.so.4' | head -n 1)")
+libraries=$(dirname "$(find "$clients/usr/lib" -name libcurl-gnutls.so.4 | head -n 1)")
+library_path=$libraries:$clients/lib/${libraries##*/} # some are not under usr yet
 include=$(dirname "$(dirname "$(find "$clients/usr/include" -name curl.h | head -n 1)")")
 
 # Against the system's versions of what the libraries need themselves.
@@ -17,10 +18,10 @@ cc -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -o "$folder/client" "$(dirname "$0")/c
 
 # client OPTION... PATH, and its standard output in $said.
 client() {
-    said=$(LD_LIBRARY_PATH=$libraries timeout 300 "$folder/client" "${@:1:$#-1}" "$url${!#}" 2>"$folder/client.err")
+    said=$(LD_LIBRARY_PATH=$library_path timeout 300 "$folder/client" "${@:1:$#-1}" "$url${!#}" 2>"$folder/client.err")
 }
 
-gtlsclient() { LD_LIBRARY_PATH=$libraries timeout 300 "$clients/usr/bin/gtlsclient" --quiet "$@" >"$folder/gtlsclient.out" 2>&1; }
+gtlsclient() { LD_LIBRARY_PATH=$library_path timeout 300 "$clients/usr/bin/gtlsclient" --quiet "$@" >"$folder/gtlsclient.out" 2>&1; }
 
 # The same, and reads where to reach it.
 serve_http3() {

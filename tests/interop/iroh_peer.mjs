@@ -7,7 +7,7 @@
 //   both                  [--code N] [--reason TEXT]: what `close` and the end of `echo` say
 //
 // It prints one JSON object per event and line; ./peer.c is the same on our library, but without
-// tickets.  "accept" ends when its standard input does, "connect" after its last connection.
+// tickets, and it can also ignore and screen.  "accept" ends when its standard input does, "connect" after its last connection.
 import { parseArgs } from 'node:util';
 
 import {

@@ -2,7 +2,7 @@
  * An endpoint of ours as a command: iroh_peer.mjs, with the same arguments and events, on the
  * public API.
  *
- *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry]
+ *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry|ignore|screen]
  *     peer connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
  *                  [--size BYTES] [--streams N] [--connections N]
  *     both         [--code N] [--reason TEXT]
@@ -84,18 +84,31 @@ static void say_end(const char *event, const struct iq_close_reason *why)
 
 /* The accept side */
 
+/* The router's filter.  What is ignored comes again and again, so nothing is said of it. */
 static void decide(struct iq_incoming *incoming, void *data)
 {
     if (behaves("refuse")) {
         iq_incoming_refuse(incoming);
         printf("{\"event\":\"refused\"}\n");
+    } else if (behaves("ignore")) {
+        iq_incoming_ignore(incoming);
     } else if (behaves("retry") && !iq_incoming_is_validated(incoming)) {
         if (iq_incoming_retry(incoming) == 0) {
             printf("{\"event\":\"retried\"}\n");
         }
-    } else if (iq_incoming_accept(incoming, routes) != 0) {
-        die("accept", "cannot accept the connection");
     }
+}
+
+static bool screen(struct iq_conn *conn)
+{
+    if (!behaves("screen")) {
+        return true;
+    }
+    say_conn("screened", conn);
+    if (number(CODE) != 0) {
+        iq_conn_close(conn, number(CODE), options[REASON]);
+    }
+    return false;
 }
 
 static void greet(struct iq_conn *conn)
@@ -126,6 +139,7 @@ static void accepted_conn_closed(struct iq_conn *conn, const struct iq_close_rea
 }
 
 static const struct iq_protocol_handler accept_handler = {
+    .on_accepting = screen,
     .on_accept = greet,
     .on_stream_ready = echo_stream,
     .on_closed = accepted_conn_closed,
@@ -137,18 +151,22 @@ static void read_stdin(struct ev_loop *loop, ev_io *watcher, int events)
 
     if (read(watcher->fd, ignored, sizeof(ignored)) <= 0) {
         ev_io_stop(loop, watcher);
-        iq_endpoint_close(watcher->data, NULL, NULL);
+        iq_router_shutdown(watcher->data, NULL, NULL);
     }
 }
 
 static void start_to_accept(struct iq_endpoint *endpoint, struct ev_loop *loop)
 {
-    static const struct iq_acceptor acceptor = {.on_incoming = decide};
     static ev_io end_of_stdin;
+    struct iq_router *router;
+    int rc = iq_router_spawn(&router, endpoint, routes);
 
-    iq_endpoint_listen(endpoint, &acceptor, NULL);
+    if (rc != 0) {
+        die("accept", iq_strerror(rc));
+    }
+    iq_router_set_filter(router, decide, NULL);
     ev_io_init(&end_of_stdin, read_stdin, STDIN_FILENO, EV_READ);
-    end_of_stdin.data = endpoint;
+    end_of_stdin.data = router;
     ev_io_start(loop, &end_of_stdin);
 }
 

@@ -34,6 +34,8 @@ const closedByPeer = (code, reason) => ({
     iq: { how: 'closed by peer', code, reason },
 });
 
+const timedOut = { iroh: { error: 'timed out' } };
+
 const refused = {
     iroh: { error: 'aborted by peer: the server refused to accept a new connection' },
     iq: { how: 'aborted by peer', code: 0x02, reason: '' },
@@ -61,7 +63,8 @@ const noProtocolOnAccept = {
 };
 
 // A scenario: arguments for the two commands, and the events that follow "bound" on each side.  An
-// event is its name and its details, which may differ between the two kinds of peer.
+// event is its name and its details, which may differ between the two kinds of peer.  With
+// `iq_accepts` it is only for our accept side.
 
 const accepted = (alpn = ALPN) => ['accepted', (other) => ({ remote: other.id, alpn })];
 const connected = (alpn = ALPN) => ['connected', (other) => ({ remote: other.id, alpn })];
@@ -98,6 +101,18 @@ function closeFromAcceptSide(code, reason) {
         accept: ['--behaviour', 'close', '--code', code, '--reason', reason],
         connect: ['--behaviour', 'wait'],
         accept_says: [accepted(), closed(closedByUs(code, reason))],
+        connect_says: [connected(), closed(closedByPeer(code, reason))],
+    };
+}
+
+// The connect side is connected before the other side has seen its key.  Only ours can do this:
+// what iroh is given in JavaScript has no on_accepting.
+function screened(args, code, reason) {
+    return {
+        iq_accepts: true,
+        accept: ['--behaviour', 'screen', ...args],
+        connect: ['--behaviour', 'wait'],
+        accept_says: [['screened', (other) => ({ remote: other.id, alpn: ALPN })]],
         connect_says: [connected(), closed(closedByPeer(code, reason))],
     };
 }
@@ -152,6 +167,16 @@ scenario('retried', {
         closed(closedByUs(0, 'bye!')),
     ],
 });
+
+scenario('ignored', { // for 30 seconds
+    iq_accepts: true,
+    accept: ['--behaviour', 'ignore'],
+    accept_says: [],
+    connect_says: [failed(timedOut)],
+});
+scenario('screened', screened([], 0, ''));
+scenario('screened_with_a_code', screened(['--code', 403, '--reason', 'not allowed'], 403,
+    'not allowed'));
 
 // A peer: a program, and the events that it has said.
 
@@ -218,6 +243,7 @@ async function main(name, ourPeer) {
     };
     const directions = ourPeer ? [['iq', 'iroh'], ['iroh', 'iq']] : [['iroh', 'iroh']];
     for (const [acceptKind, connectKind] of directions) {
+        if (scenarios[name].iq_accepts && acceptKind !== 'iq') continue;
         const peers = [];
         const start = (kind, args) => {
             peers.push(new Peer(kind, commands[kind], args));

@@ -207,7 +207,7 @@ static const struct answer_row {
     {.name = "a key of small order",
      .options = {.key = EVIL_KEY_SMALL_ORDER, .alpn = OFFER_A},
      .how = IQ_CLOSED_TRANSPORT_ERROR,
-     .code = IQ_CODE_BAD_SIGNATURE},
+     .code = IQ_CODE_WRONG_ID}, /* nobody can dial it */
     {.name = "a P-256 key",
      .options = {.key = EVIL_KEY_P256, .alpn = OFFER_A},
      .how = IQ_CLOSED_ABORTED_BY_PEER,

@@ -36,6 +36,22 @@ static int retry_then_accept(const struct door *door, struct iq_incoming *incomi
     return iq_incoming_accept(incoming, door->node->watched_routes);
 }
 
+/* What accept is given may be gone as soon as it returns. */
+static int accept_then_forget(const struct door *door, struct iq_incoming *incoming)
+{
+    char alpn[] = APP_ALPN;
+    struct iq_route bad[] = {door->node->watched_routes[0], {.alpn = ""}, {0}};
+    struct iq_route good[] = {door->node->watched_routes[0], {0}};
+    int rc;
+
+    SIM_EXPECT(door->node->sim, iq_incoming_accept(incoming, bad) == IQ_ERR_INVALID_ALPN);
+    good[0].alpn = alpn;
+    rc = iq_incoming_accept(incoming, good);
+    memset(alpn, 'x', sizeof(alpn) - 1);
+    memset(good, 0, sizeof(good));
+    return rc;
+}
+
 static int retry_then_refuse(const struct door *door, struct iq_incoming *incoming)
 {
     if (!iq_incoming_is_validated(incoming)) {
@@ -88,6 +104,7 @@ static const struct door_row {
      .how = IQ_CLOSED_ABORTED_BY_PEER,
      .code = IQ_CODE_CONNECTION_REFUSED},
     {.name = "ignored", .answer = ignore, .how = IQ_CLOSED_TIMED_OUT},
+    {.name = "accepted and forgotten", .answer = accept_then_forget, .opens = true},
     {.name = "retried and accepted", .answer = retry_then_accept, .opens = true},
     {.name = "retried and refused",
      .answer = retry_then_refuse,

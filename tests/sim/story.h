@@ -61,6 +61,8 @@ extern const struct story race_stories[];
 extern const struct story incoming_stories[];
 extern const struct story stray_stories[];
 extern const struct story path_stories[];
+extern const struct story router_stories[];
+extern const struct story screening_stories[];
 extern const struct story crowd_stories[];
 extern const struct story evil_identity_stories[];
 extern const struct story play_stories[];

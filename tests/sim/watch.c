@@ -20,6 +20,7 @@ struct watch {
     size_t stream_count, stream_capacity;
     uint64_t callback_count;
     uint64_t closed_conns;
+    const struct iq_conn *accepting; /* on_accepting has said yes: on_accept is to follow at once */
     watch_function *each;
     void *each_arg;
 };
@@ -108,13 +109,17 @@ static struct watched_conn *see_stream(struct iq_stream *stream)
     return conn;
 }
 
+static bool closed_by_us(const struct iq_conn *conn)
+{
+    return conn->state >= IQ_CONN_CLOSING && conn->why.how == IQ_CLOSED_BY_US;
+}
+
 /* After its own close the application hears of nothing but the end. */
 static struct watched_conn *see_news(struct iq_stream *stream)
 {
     const struct iq_conn *conn = iq_stream_conn(stream);
 
-    SIM_EXPECT(watch_of(conn)->sim,
-               conn->state < IQ_CONN_CLOSING || conn->why.how != IQ_CLOSED_BY_US);
+    SIM_EXPECT(watch_of(conn)->sim, !closed_by_us(conn));
     return see_stream(stream);
 }
 
@@ -124,6 +129,7 @@ static void after(struct iq_conn *conn, struct iq_stream *stream)
 {
     struct watch *watch = watch_of(conn);
 
+    SIM_EXPECT(watch->sim, watch->accepting == NULL);
     watch->callback_count++;
     if (watch->each != NULL) {
         watch->each(watch->sim, conn, stream, watch->each_arg);
@@ -143,11 +149,29 @@ static const struct iq_route *find_route(const struct iq_conn *conn)
     SIM_FAIL(node->sim, "a connection speaks what no route says");
 }
 
+/* One that is refused is never heard of again: it is not live. */
+static bool on_accepting(struct iq_conn *conn)
+{
+    const struct iq_route *route = find_route(conn);
+    const struct iq_protocol_handler *inner = route->handler;
+    const struct iq_id *id = iq_conn_remote_id(conn);
+    const bool is_welcome = inner->on_accepting == NULL || inner->on_accepting(conn);
+    struct iq_stream *stream;
+
+    SIM_EXPECT(watch_of(conn)->sim, iq_conn_open_uni(&stream, conn) != 0);
+    SIM_EXPECT(watch_of(conn)->sim, route->anonymous ? id == NULL : iq_id_is_valid(id));
+    after(conn, NULL);
+    watch_of(conn)->accepting = is_welcome && !closed_by_us(conn) ? conn : NULL;
+    return is_welcome;
+}
+
 static void on_accept(struct iq_conn *conn)
 {
     const struct iq_route *route = find_route(conn);
     const struct iq_id *id = iq_conn_remote_id(conn);
 
+    SIM_EXPECT(watch_of(conn)->sim, watch_of(conn)->accepting == conn);
+    watch_of(conn)->accepting = NULL;
     add_conn(conn, route->handler);
     find_conn(conn)->opened = true;
     SIM_EXPECT(watch_of(conn)->sim, route->anonymous ? id == NULL : iq_id_is_valid(id));
@@ -260,6 +284,7 @@ static void on_shutdown(struct iq_conn *conn)
 }
 
 static const struct iq_protocol_handler watching = {
+    .on_accepting = on_accepting,
     .on_accept = on_accept,
     .on_connect = on_connect,
     .on_stream_ready = on_stream_ready,

@@ -320,6 +320,16 @@ static void test_invalid_ids(void **state)
     }
 }
 
+/* A point of the curve that is in no subgroup of small order, and not in the prime-order one
+ * either: whoever holds its secret can hold it, and iroh takes it. */
+static void test_mixed_order(void **state)
+{
+    const struct iq_id id =
+        id_from_hex("0b6a27bcceb6a42d62a0a8d02a6f0d70650215771de240a60ac048a18b59da29");
+
+    assert_true(iq_id_is_valid(&id));
+}
+
 static const struct {
     const char *name;
     const char *seed;
@@ -459,6 +469,7 @@ int main(void)
         cmocka_unit_test(test_secret_is_read),
         cmocka_unit_test(test_bad_texts),
         cmocka_unit_test(test_invalid_ids),
+        cmocka_unit_test(test_mixed_order),
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_damaged_signatures),
         cmocka_unit_test(test_scalar_must_be_reduced),
