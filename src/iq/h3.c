@@ -244,15 +244,14 @@ static void on_stream_ready(struct iq_stream *stream)
 }
 
 /* Some streams must live as long as the connection.  RFC 9114, section 6.2.1. */
-static void end_in_http(struct iq_h3_session *session, const struct iq_stream *stream,
-                        uint64_t code)
+static void end_in_http(struct iq_h3_session *session, const struct iq_stream *stream)
 {
     int rc;
 
     if (session->failed) {
         return;
     }
-    rc = nghttp3_conn_close_stream(session->http, iq_stream_id(stream), code);
+    rc = nghttp3_conn_close_stream(session->http, iq_stream_id(stream), IQ_H3_NO_ERROR);
     if (rc != 0 && rc != NGHTTP3_ERR_STREAM_NOT_FOUND) {
         iq_h3_fail(session, rc);
     }
@@ -263,11 +262,7 @@ static void on_stream_reset(struct iq_stream *stream, uint64_t code)
     struct iq_h3_session *session = iq_conn_data(iq_stream_conn(stream));
     struct iq_h3_request *request = iq_stream_data(stream);
 
-    if (session == NULL) {
-        return;
-    }
-    if (!iq_stream_is_bi(stream)) {
-        end_in_http(session, stream, code);
+    if (session == NULL || !iq_stream_is_bi(stream)) { /* on_stream_closed follows */
         return;
     }
     if (request == NULL) { /* it has said nothing yet */
@@ -288,16 +283,12 @@ static void on_stream_stopped(struct iq_stream *stream, uint64_t code)
     struct iq_h3_session *session = iq_conn_data(iq_stream_conn(stream));
     struct iq_h3_request *request = iq_stream_data(stream);
 
-    if (session == NULL) {
+    if (session == NULL || request == NULL) { /* one of ours: on_stream_closed follows */
         return;
     }
-    if (!iq_stream_is_bi(stream)) { /* ours */
-        iq_h3_fail(session, NGHTTP3_ERR_H3_CLOSED_CRITICAL_STREAM);
-    } else if (request != NULL) {
-        request->writing_over = true;
-        if (request->code == 0 && code != IQ_H3_NO_ERROR) {
-            request->code = code;
-        }
+    request->writing_over = true;
+    if (request->code == 0 && code != IQ_H3_NO_ERROR) {
+        request->code = code;
     }
 }
 
@@ -321,7 +312,7 @@ static void on_stream_closed(struct iq_stream *stream)
     if (session == NULL) {
         return;
     }
-    end_in_http(session, stream, IQ_H3_NO_ERROR);
+    end_in_http(session, stream);
     for (i = 0; i < sizeof(session->uni) / sizeof(session->uni[0]); i++) {
         session->uni[i] = session->uni[i] == stream ? NULL : session->uni[i];
     }

@@ -20,7 +20,7 @@
     "a"
 #define SETTINGS "\0\x04\0" /* with the type of the control stream */
 
-enum where { NOWHERE, REQUEST, UNI, SAME_UNI };
+enum where { NOWHERE, REQUEST, UNI, SAME_UNI, THEIR_CONTROL };
 enum outcome { CONN_ENDS, REQUEST_ENDS, RESPONDS };
 
 static const struct rule {
@@ -108,6 +108,7 @@ static const struct rule {
      CONN_ENDS,
      0x104,
      {{UNI, BYTES(SETTINGS)}, {REQUEST, BYTES(GET), ENDS}, {SAME_UNI, BYTES(""), RESETS}}},
+    {"the server's control stream is stopped", CONN_ENDS, 0x104, {{THEIR_CONTROL, BYTES("")}}},
     {"two control streams", CONN_ENDS, 0x103, {{UNI, BYTES(SETTINGS)}, {UNI, BYTES(SETTINGS)}}},
     {"a client that pushes", CONN_ENDS, 0x103, {{UNI, BYTES("\x01\0")}}},
 
@@ -133,6 +134,7 @@ struct client {
     struct iq_conn *conn; /* while it is open */
     unsigned next;        /* step */
     struct iq_stream *uni;
+    struct iq_stream *their_control;
     bool session_closed, request_reset, responded;
     uint64_t code;
 };
@@ -142,6 +144,10 @@ static void take_step(struct client *client, struct iq_conn *conn, const struct 
     struct sim *sim = sim_node_of(iq_conn_endpoint(conn))->sim;
     struct iq_stream *stream = client->uni;
 
+    if (step->where == THEIR_CONTROL) {
+        iq_stream_stop(client->their_control, 0x10c);
+        return;
+    }
     if (step->where == REQUEST) {
         SIM_EXPECT(sim, watch_open_bi(&stream, conn) == 0);
     } else if (step->where == UNI) {
@@ -182,6 +188,9 @@ static void on_stream_ready(struct iq_stream *stream)
     struct client *client = iq_conn_data(iq_stream_conn(stream));
     struct iq_bytes in;
 
+    if (iq_stream_id(stream) == 3) {
+        client->their_control = stream;
+    }
     for (in = iq_stream_peek(stream); in.len > 0; in = iq_stream_peek(stream)) {
         iq_stream_consume(stream, in.len);
     }

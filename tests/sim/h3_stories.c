@@ -188,8 +188,32 @@ static void tell_large_fields(const struct sim_options *options)
     sim_free(pair.pair.sim);
 }
 
+/* A server that says more than once that it goes on, and responds once it has heard all. */
+
+static void say_continue(struct iq_h3_request *request)
+{
+    if (iq_h3_request_respond(request, 100, NULL, 0) != 0 ||
+        iq_h3_request_respond(request, 103, NULL, 0) != 0) {
+        iq_h3_request_cancel(request, IQ_H3_INTERNAL_ERROR);
+    }
+}
+
+static void respond_at_end(struct iq_h3_request *request)
+{
+    struct iq_bytes in;
+
+    for (in = iq_h3_request_peek(request); in.len > 0; in = iq_h3_request_peek(request)) {
+        iq_h3_request_consume(request, in.len);
+    }
+    if (iq_h3_request_at_end(request) && iq_h3_request_respond(request, 200, NULL, 0) == 0) {
+        iq_h3_request_finish(request);
+    }
+}
+
 static void tell_continue(const struct sim_options *options)
 {
+    static const struct iq_h3_handler patient = {.on_request = say_continue,
+                                                 .on_ready = respond_at_end};
     const struct iq_h3_field field = {"expect", "100-continue"};
     struct ask ask = {
         .question = {.method = "POST", .path = "/echo", .fields = &field, .field_count = 1},
@@ -199,6 +223,14 @@ static void tell_continue(const struct sim_options *options)
     ask_serve(&pair, options, NULL, NULL);
     ask_all(&ask, &pair, A_WHILE);
     SIM_EXPECT(pair.pair.sim, ask.responded == 1);
+    sim_free(pair.pair.sim);
+
+    ask = (struct ask){.question = {.method = "POST"}, .len = 3000000};
+    ask_serve_with(&pair, options, &patient, NULL);
+    ask_dial(&ask, &pair);
+    sim_run_for(pair.pair.sim, A_WHILE);
+    SIM_EXPECT(pair.pair.sim, ask.responded == 1 && ask.status == 200);
+    SIM_EXPECT(pair.pair.sim, ask.code == IQ_H3_NO_ERROR && ask.received == 0);
     sim_free(pair.pair.sim);
 }
 
