@@ -1,7 +1,7 @@
 /*
- * The inside of HTTP/3, shared by the files that make it up: h3.c (sessions, and what their
- * connections say), h3_request.c (what the application does with requests), h3_uni.c (the peer's
- * streams of one direction), and h3_http.c (what nghttp3 is told, and tells us).
+ * The inside of HTTP/3, shared by the files that make it up: h3.c (sessions), h3_streams.c
+ * (what goes in and out), h3_request.c (what the application does with requests), h3_uni.c (the
+ * peer's streams of one direction), and h3_http.c (what nghttp3 is told, and tells us).
  *
  * nghttp3 sees bytes and makes bytes.  Those of a body stay in QUIC's window until the application
  * has read them: nghttp3 is fed one piece of a request's stream, and the next one only after the
@@ -87,6 +87,11 @@ struct iq_h3_request {
 
 /* h3.c */
 
+/* Closes the connection for an error of nghttp3, with the code that it stands for. */
+void iq_h3_fail(struct iq_h3_session *session, int rc);
+
+/* h3_streams.c */
+
 /* Gives the streams what nghttp3 has for them. */
 void iq_h3_pump(struct iq_h3_session *session);
 
@@ -97,8 +102,11 @@ bool iq_h3_read(struct iq_h3_session *session, struct iq_stream *stream, const u
 /* Consumes what nghttp3 has read, unless the stream has dropped it meanwhile. */
 void iq_h3_consume(struct iq_stream *stream, size_t len);
 
-/* Closes the connection for an error of nghttp3, with the code that it stands for. */
-void iq_h3_fail(struct iq_h3_session *session, int rc);
+/* What the connection tells of its streams (protocol.h). */
+void iq_h3_on_stream_ready(struct iq_stream *stream);
+void iq_h3_on_stream_reset(struct iq_stream *stream, uint64_t code);
+void iq_h3_on_stream_stopped(struct iq_stream *stream, uint64_t code);
+void iq_h3_on_stream_closed(struct iq_stream *stream);
 
 /* h3_request.c */
 
