@@ -5,6 +5,7 @@
  */
 #include "h3_echo.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,25 +81,61 @@ static void get_page(struct iq_h3_request *request)
     iq_ticket_free(ticket);
 }
 
-/* In the text format of Prometheus, version 0.0.4. */
+struct metric {
+    const char *name;
+    const char *type;
+    const char *help;
+    uint64_t value;
+};
+
+/* In the text format of Prometheus, version 0.0.4.  Returns the length. */
+static size_t print_metrics(char *text, size_t size, const struct metric *metrics, size_t count)
+{
+    size_t len = 0, i;
+
+    for (i = 0; i < count && len < size; i++) {
+        const struct metric *metric = &metrics[i];
+
+        len += (size_t)snprintf(
+            text + len, size - len, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", metric->name,
+            metric->help, metric->name, metric->type, metric->name, metric->value);
+    }
+    return len;
+}
+
+static struct iq_endpoint_stats stats_of(const struct iq_endpoint *endpoint)
+{
+    struct iq_endpoint_stats stats;
+
+    iq_endpoint_stats(endpoint, &stats);
+    return stats;
+}
+
 static void get_metrics(struct iq_h3_request *request)
 {
     const struct h3_echo *echo = echo_of(request);
+    const struct iq_endpoint_stats stats = stats_of(echo->endpoint);
+    const struct metric metrics[] = {
+        {"echo_h3_connections_total", "counter", "HTTP/3 connections accepted.",
+         echo->session_count},
+        {"echo_h3_requests_total", "counter", "Requests, this one included.", echo->request_count},
+        {"echo_h3_failed_requests_total", "counter", "Requests that one side gave up.",
+         echo->failure_count},
+        {"echo_h3_echoed_bytes_total", "counter", "Bytes of bodies sent back.", echo->echoed_bytes},
+        {"echo_connections", "gauge", "Connections of all protocols now.", stats.conns_open},
+        {"echo_connections_total", "counter", "Connections of all protocols accepted.",
+         stats.conns_accepted},
+        {"echo_failed_handshakes_total", "counter", "Handshakes that came to nothing.",
+         stats.handshakes_failed},
+        {"echo_received_bytes_total", "counter", "Bytes of UDP received.", stats.bytes_received},
+        {"echo_sent_bytes_total", "counter", "Bytes of UDP sent.", stats.bytes_sent},
+    };
+    char text[PAGE_SIZE];
+    const size_t len =
+        print_metrics(text, sizeof(text), metrics, sizeof(metrics) / sizeof(metrics[0]));
 
-    respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", NULL,
-            "# HELP echo_h3_connections_total HTTP/3 connections accepted.\n"
-            "# TYPE echo_h3_connections_total counter\n"
-            "echo_h3_connections_total %" PRIu64 "\n"
-            "# HELP echo_h3_requests_total Requests, this one included.\n"
-            "# TYPE echo_h3_requests_total counter\n"
-            "echo_h3_requests_total %" PRIu64 "\n"
-            "# HELP echo_h3_failed_requests_total Requests that were given up by either side.\n"
-            "# TYPE echo_h3_failed_requests_total counter\n"
-            "echo_h3_failed_requests_total %" PRIu64 "\n"
-            "# HELP echo_h3_echoed_bytes_total Bytes of bodies sent back.\n"
-            "# TYPE echo_h3_echoed_bytes_total counter\n"
-            "echo_h3_echoed_bytes_total %" PRIu64 "\n",
-            echo->session_count, echo->request_count, echo->failure_count, echo->echoed_bytes);
+    assert(len < sizeof(text));
+    respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, "%s", text);
 }
 
 /* The echo */

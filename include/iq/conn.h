@@ -4,6 +4,9 @@
  * It begins with the handler's on_accept or on_connect and ends with on_closed, unless the
  * handler's on_accepting refuses it.  Streams that nobody writes on do not exist for the peer: two
  * sides that both wait to read first wait for ever.
+ *
+ * Beside its streams it carries datagrams: messages of one packet at most, each whole or not at
+ * all, without order and without repetition.  Nobody tells the sender which have arrived.
  */
 #ifndef IQ_CONN_H
 #define IQ_CONN_H
@@ -65,6 +68,12 @@ const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
 /* Where the peer is now.  Valid until the next callback. */
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn);
 
+/* Our own address on the way there.  Valid until the next callback. */
+const struct iq_socket_addr *iq_conn_local_addr(const struct iq_conn *conn);
+
+/* Whether we dialled the peer; else it dialled us. */
+bool iq_conn_is_dialled(const struct iq_conn *conn);
+
 /* The protocol that both sides speak: not empty, valid as long as the connection. */
 const char *iq_conn_alpn(const struct iq_conn *conn);
 
@@ -79,6 +88,45 @@ void iq_conn_set_data(struct iq_conn *conn, void *data);
  * on_streams_allowed.  IQ_ERR_AGAIN in on_accepting; IQ_ERR_CLOSED, IQ_ERR_NOMEM. */
 IQ_MUST_CHECK int iq_conn_open_bi(struct iq_stream **stream, struct iq_conn *conn);
 IQ_MUST_CHECK int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn);
+
+/*
+ * Sends a datagram of `len` bytes, perhaps none (RFC 9221); the peer hears on_datagram, unless it
+ * gets lost.  It waits for congestion control and for room in packets, which datagrams and streams
+ * fill by turns.  Up to 1048576 bytes wait, where each counts 32 more than it has: beyond that the
+ * oldest are dropped.  Dropped is also what no longer fits when the path has become narrower.
+ *
+ * IQ_ERR_TOO_LONG for more than iq_conn_max_datagram_len(), IQ_ERR_UNSUPPORTED if the peer takes no
+ * datagrams, IQ_ERR_CLOSED, IQ_ERR_NOMEM.
+ */
+IQ_MUST_CHECK int iq_conn_send_datagram(struct iq_conn *conn, const void *data, size_t len);
+
+/* The same for those who would rather wait: drops no other one.  IQ_ERR_AGAIN if there is no room,
+ * and then on_datagrams_allowed follows when half of it is free. */
+IQ_MUST_CHECK int iq_conn_offer_datagram(struct iq_conn *conn, const void *data, size_t len);
+
+/* The longest datagram that fits now: with iroh's peers 1162 bytes at first, and up to 1414 when
+ * the path has been found to carry more.  It shrinks when the peer moves to another path.  0 if the
+ * peer takes none, and when the connection is closed. */
+size_t iq_conn_max_datagram_len(const struct iq_conn *conn);
+
+/*
+ * Fills `out` with `len` bytes that the other end gets too for the same label and context, and
+ * nobody else for anything: keys of a protocol's own, or a proof that both ends are those of this
+ * one connection.  `label` is the protocol's, up to 249 characters; `context` may be empty, which
+ * NULL is as well.  RFC 8446, section 7.5.
+ * IQ_ERR_CLOSED unless the connection is open; IQ_ERR_CRYPTO, also for a `len` above 8160.
+ */
+IQ_MUST_CHECK int iq_conn_export_keying_material(const struct iq_conn *conn, void *out, size_t len,
+                                                 const char *label, const void *context,
+                                                 size_t context_len);
+
+/*
+ * Changes the keys of the packets, both sides', from the next packet on.  Keys also change when the
+ * peer wants it, and in time before they are worn out, so that few need this.  RFC 9001, section 6.
+ * IQ_ERR_AGAIN: the handshake is not confirmed, the last change is not, or it was less than three
+ * probe time-outs ago; no callback tells when to try again.  IQ_ERR_CLOSED.
+ */
+IQ_MUST_CHECK int iq_conn_update_keys(struct iq_conn *conn);
 
 /*
  * Closes the connection, and tells the peer `code` (below IQ_CODE_END) and `reason` (NULL: none; at

@@ -29,6 +29,7 @@
 #include "iq/key.h"
 #include "iq/protocol.h"
 #include "iq/router.h"
+#include "iq/stats.h"
 #include "iq/stream.h"
 #include "iq/ticket.h"
 

@@ -65,9 +65,10 @@ bool iq_id_verify(const struct iq_id *id, const void *message, size_t len,
                   const uint8_t signature[IQ_SIGNATURE_LEN]);
 
 /*
- * Whether `id` is a key that somebody can hold: a point of the curve, in its canonical form, that is
- * not of small order.  With a key of small order, a zero id for example, anybody can make signatures
- * that a careless verifier takes for good; such an id cannot be dialled, and no peer can have it.
+ * Whether `id` is a key that somebody can hold: a point of the curve, in its canonical form, that
+ * is not of small order.  With a key of small order, a zero id for example, anybody can make
+ * signatures that a careless verifier takes for good; such an id cannot be dialled, and no peer can
+ * have it.
  */
 bool iq_id_is_valid(const struct iq_id *id);
 

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "iq/bytes.h"
+
 #define IQ_ALPN_MAX 255 /* bytes, and at least one.  RFC 7301, section 3.1 */
 
 struct iq_close_reason;
@@ -47,7 +49,7 @@ struct iq_protocol_handler {
      * The stream can make progress: bytes or their end have arrived, or there is room to write
      * again after iq_stream_write() took less than it was given.  Do what can be done now; the next
      * change calls again.  A stream that the peer opens makes its first appearance here.  Left out:
-     * such streams are stopped and reset with code 0.
+     * such streams are dropped, see iq_stream_drop().
      */
     void (*on_stream_ready)(struct iq_stream *stream);
 
@@ -60,8 +62,20 @@ struct iq_protocol_handler {
      * code is 0.  RFC 9000, section 19.5. */
     void (*on_stream_stopped)(struct iq_stream *stream, uint64_t code);
 
+    /* The peer's QUIC has acknowledged all that was written on this stream, and its end; its
+     * application may not have read it yet.  Comes once, and not after a reset or a stop. */
+    void (*on_stream_delivered)(struct iq_stream *stream);
+
     /* The peer allows more streams, after iq_conn_open_bi() or _uni() failed for want of them. */
     void (*on_streams_allowed)(struct iq_conn *conn);
+
+    /* A datagram, valid until the callback returns.  They come in the order in which they arrived,
+     * and some never: networks lose and reorder them, and when more than 1250000 bytes wait for the
+     * turn, the oldest are dropped.  Left out: all are.  RFC 9221. */
+    void (*on_datagram)(struct iq_conn *conn, struct iq_bytes datagram);
+
+    /* There is room for more datagrams, after iq_conn_offer_datagram() failed for want of it. */
+    void (*on_datagrams_allowed)(struct iq_conn *conn);
 
     /* The last call about this stream.  Both sides have ended and everything was read, or the
      * connection is gone. */

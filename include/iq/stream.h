@@ -92,6 +92,17 @@ void iq_stream_finish(struct iq_stream *stream);
  * 3.1.  Does nothing once everything, with its end, has been acknowledged. */
 void iq_stream_reset(struct iq_stream *stream, uint64_t code);
 
+/* Of the streams of a connection that have something to send, those with the highest priority are
+ * served, and take turns among each other; the next lower ones get what these leave.  0 at first.
+ * What was lost is sent again before anything new, whatever its priority. */
+void iq_stream_set_priority(struct iq_stream *stream, int32_t priority);
+
+/*
+ * Lets go of the stream: our side ends after what was written, and the peer is told to stop, with
+ * code 0, unless it has ended its side.  No callback follows but on_stream_closed.
+ */
+void iq_stream_drop(struct iq_stream *stream);
+
 #pragma GCC visibility pop
 
 #endif

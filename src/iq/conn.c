@@ -90,13 +90,14 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     }
     conn->env = env;
     conn->dials = dials;
-    conn->remote_addr = path->remote;
+    conn->path = *path;
     conn->streams.conn = conn;
     conn->streams.agenda = &env->agenda;
     conn->streams.on_agenda = &conn->on_agenda;
     conn->streams.stream_send_buffer = env->config.stream_send_buffer;
     conn->streams.conn_send_buffer = env->config.conn_send_buffer;
     iq_streams_init(&conn->streams, dials);
+    iq_conn_datagrams_init(&conn->datagrams);
     iq_list_init(&conn->on_agenda);
     iq_list_init(&conn->in_all);
     iq_list_append(&env->conns, &conn->in_all);
@@ -162,6 +163,7 @@ void iq_conn_let_go(struct iq_conn *conn)
 {
     struct iq_list *node;
 
+    iq_conn_keep_stats(conn);
     iq_tls_session_free(conn->tls); /* before ngtcp2, which it calls */
     conn->tls = NULL;
     ngtcp2_conn_del(conn->quic); /* before the streams, whose bytes it may hold */
@@ -169,6 +171,7 @@ void iq_conn_let_go(struct iq_conn *conn)
     while ((node = iq_list_pop(&conn->streams.all)) != NULL) {
         iq_stream_free(IQ_CONTAINER_OF(node, struct iq_stream, in_all));
     }
+    iq_conn_datagrams_release(&conn->datagrams);
     if (conn->qlog != NULL) {
         conn->env->config.qlog->close(conn->qlog);
         conn->qlog = NULL;
@@ -204,6 +207,8 @@ void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_
     if (conn->state >= IQ_CONN_CLOSING) {
         return;
     }
+    conn->env->stats.handshakes_failed +=
+        conn->state == IQ_CONN_HANDSHAKE && why->how != IQ_CLOSED_BY_US;
     conn->state = next;
     conn->streams.closed = true;
     conn->why = *why;
@@ -230,8 +235,15 @@ const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn)
 
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
 {
-    return &conn->remote_addr;
+    return &conn->path.remote;
 }
+
+const struct iq_socket_addr *iq_conn_local_addr(const struct iq_conn *conn)
+{
+    return &conn->path.local;
+}
+
+bool iq_conn_is_dialled(const struct iq_conn *conn) { return conn->dials; }
 
 const char *iq_conn_alpn(const struct iq_conn *conn) { return conn->alpn; }
 
@@ -281,6 +293,28 @@ int iq_conn_open_bi(struct iq_stream **stream, struct iq_conn *conn)
 int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn)
 {
     return open_stream(stream, conn, ngtcp2_conn_open_uni_stream);
+}
+
+int iq_conn_export_keying_material(const struct iq_conn *conn, void *out, size_t len,
+                                   const char *label, const void *context, size_t context_len)
+{
+    if (conn->state != IQ_CONN_OPEN) {
+        return IQ_ERR_CLOSED;
+    }
+    return iq_tls_export(conn->tls, out, len, label, context, context_len);
+}
+
+int iq_conn_update_keys(struct iq_conn *conn)
+{
+    if (conn->state != IQ_CONN_OPEN) {
+        return IQ_ERR_CLOSED;
+    }
+    /* ngtcp2 makes keys when it is ready for them, and asserts here that it is. */
+    if (!conn->next_keys_made ||
+        ngtcp2_conn_initiate_key_update(conn->quic, iq_agenda_now(&conn->env->agenda)) != 0) {
+        return IQ_ERR_AGAIN;
+    }
+    return 0;
 }
 
 void iq_conn_close(struct iq_conn *conn, uint64_t code, const char *reason)

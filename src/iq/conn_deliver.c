@@ -1,6 +1,6 @@
 /*
- * What the handler of a connection hears, and in which order: that the connection is open, the news
- * of its streams, then their end and its own.
+ * What the handler of a connection hears, and in which order: that the connection is open, what it
+ * may send again, the datagrams, the news of the streams, then their end and its own.
  *
  * Only iq_endpoint_turn() gets here.  A handler may call whatever it likes: what it wants is noted,
  * and nothing that it can hold a pointer to is freed before it was told so.
@@ -34,8 +34,43 @@ static void tell_open(struct iq_conn *conn)
         conn->dials ? conn->handler->on_connect : conn->handler->on_accept;
 
     conn->news_open = false;
+    conn->opened_told = true;
+    if (conn->dials) {
+        conn->env->stats.conns_dialled++;
+    } else {
+        conn->env->stats.conns_accepted++;
+    }
     if (tell != NULL) {
         tell(conn);
+    }
+}
+
+static void tell_streams_allowed(struct iq_conn *conn)
+{
+    conn->news_streams_allowed = conn->short_of_streams = false;
+    if (conn->handler->on_streams_allowed != NULL) {
+        conn->handler->on_streams_allowed(conn);
+    }
+}
+
+static void tell_datagrams_allowed(struct iq_conn *conn)
+{
+    conn->datagrams.news_allowed = false;
+    if (conn->handler->on_datagrams_allowed != NULL) {
+        conn->handler->on_datagrams_allowed(conn);
+    }
+}
+
+/* They are few enough for one turn: no more arrive while they are told. */
+static void tell_datagrams(struct iq_conn *conn)
+{
+    struct iq_datagram_queue *received = &conn->datagrams.received;
+
+    while (wants_news(conn) && !iq_datagram_queue_is_empty(received)) {
+        if (conn->handler->on_datagram != NULL) {
+            conn->handler->on_datagram(conn, iq_datagram_queue_first(received));
+        }
+        iq_datagram_queue_drop_first(received);
     }
 }
 
@@ -69,10 +104,17 @@ static void tell_ready(struct iq_conn *conn, struct iq_stream *stream)
     if (conn->handler->on_stream_ready != NULL) {
         conn->handler->on_stream_ready(stream);
     } else if (!stream->ours) {
-        iq_stream_stop(stream, 0);
-        iq_stream_reset(stream, 0);
+        iq_stream_drop(stream);
     }
     stream->end_told = at_end || iq_stream_at_end(stream);
+}
+
+static void tell_delivered(struct iq_conn *conn, struct iq_stream *stream)
+{
+    stream->news_delivered = false;
+    if (conn->handler->on_stream_delivered != NULL) {
+        conn->handler->on_stream_delivered(stream);
+    }
 }
 
 static void tell_stream_closed(const struct iq_conn *conn, struct iq_stream *stream)
@@ -82,17 +124,26 @@ static void tell_stream_closed(const struct iq_conn *conn, struct iq_stream *str
     }
 }
 
+/* Each of the calls may be the one in which the handler drops it, or closes the connection. */
+static bool wants_stream_news(const struct iq_conn *conn, const struct iq_stream *stream)
+{
+    return wants_news(conn) && !stream->dropped;
+}
+
 static void tell_stream(struct iq_conn *conn, struct iq_stream *stream)
 {
     stream->shown = true;
-    if (stream->news_stopped && wants_news(conn)) {
+    if (stream->news_stopped && wants_stream_news(conn, stream)) {
         tell_stopped(conn, stream);
     }
-    if (stream->news_reset && wants_news(conn)) {
+    if (stream->news_reset && wants_stream_news(conn, stream)) {
         tell_reset(conn, stream);
     }
-    if (stream->news_ready && wants_news(conn)) {
+    if (stream->news_ready && wants_stream_news(conn, stream)) {
         tell_ready(conn, stream);
+    }
+    if (stream->news_delivered && wants_stream_news(conn, stream)) {
+        tell_delivered(conn, stream);
     }
     if (iq_stream_is_done(stream) && wants_news(conn)) {
         tell_stream_closed(conn, stream);
@@ -143,11 +194,12 @@ void iq_conn_deliver(struct iq_conn *conn)
         tell_open(conn);
     }
     if (conn->news_streams_allowed && wants_news(conn)) {
-        conn->news_streams_allowed = conn->short_of_streams = false;
-        if (conn->handler->on_streams_allowed != NULL) {
-            conn->handler->on_streams_allowed(conn);
-        }
+        tell_streams_allowed(conn);
     }
+    if (conn->datagrams.news_allowed && wants_news(conn)) {
+        tell_datagrams_allowed(conn);
+    }
+    tell_datagrams(conn);
     iq_streams_offer_room(&conn->streams);
     tell_streams(conn);
     if (conn->state >= IQ_CONN_CLOSING && !conn->closed_told) {

@@ -94,6 +94,19 @@ static int note_handshake(ngtcp2_conn *quic, void *user_data)
     return 0;
 }
 
+/* Keys for the next update, which begins when either side wants it.  RFC 9001, section 6. */
+static int make_next_keys(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_secret,
+                          ngtcp2_crypto_aead_ctx *rx_aead_ctx, uint8_t *rx_iv,
+                          ngtcp2_crypto_aead_ctx *tx_aead_ctx, uint8_t *tx_iv,
+                          const uint8_t *rx_now, const uint8_t *tx_now, size_t len, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->next_keys_made = true;
+    return ngtcp2_crypto_update_key_cb(quic, rx_secret, tx_secret, rx_aead_ctx, rx_iv, tx_aead_ctx,
+                                       tx_iv, rx_now, tx_now, len, user_data);
+}
+
 static int note_stateless_reset(ngtcp2_conn *quic, const ngtcp2_pkt_stateless_reset *reset,
                                 void *user_data)
 {
@@ -183,7 +196,8 @@ static int note_stream_stopped(ngtcp2_conn *quic, int64_t id, uint64_t code, voi
 static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t code,
                               void *user_data, void *stream)
 {
-    iq_stream_note_closed(stream);
+    /* Before ngtcp2 1.24 a code is the only sign of a stop. */
+    iq_stream_note_closed(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0);
     if (((struct iq_stream *)stream)->ours) {
         return 0;
     }
@@ -203,15 +217,27 @@ static int note_streams_allowed(ngtcp2_conn *quic, uint64_t max_streams, void *u
     return 0;
 }
 
+/* The oldest give way to it, as the network might have lost them.  RFC 9221, section 5.3: there is
+ * no flow control. */
+static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data, size_t len,
+                         void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    return iq_datagram_queue_add(&conn->datagrams.received, data, len) == 0
+               ? 0
+               : NGTCP2_ERR_CALLBACK_FAILURE;
+}
+
 static const ngtcp2_callbacks callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .encrypt = ngtcp2_crypto_encrypt_cb,
-    .decrypt = ngtcp2_crypto_decrypt_cb,
+    .decrypt = iq_quic_decrypt,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_retry = ngtcp2_crypto_recv_retry_cb,
-    .update_key = ngtcp2_crypto_update_key_cb,
+    .update_key = make_next_keys,
     .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
     .delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,
     .version_negotiation = ngtcp2_crypto_version_negotiation_cb,
@@ -230,6 +256,7 @@ static const ngtcp2_callbacks callbacks = {
     .recv_stop_sending = note_stream_stopped,
 #endif
     .stream_close = note_stream_closed,
+    .recv_datagram = note_datagram,
     .extend_max_local_streams_bidi = note_streams_allowed,
     .extend_max_local_streams_uni = note_streams_allowed,
 };
@@ -270,6 +297,7 @@ static void fill_params(ngtcp2_transport_params *params, const struct iq_endpoin
     params->initial_max_stream_data_uni = config->stream_window;
     params->initial_max_data = config->conn_window;
     params->max_idle_timeout = config->idle_timeout_ms * NGTCP2_MILLISECONDS;
+    params->max_datagram_frame_size = 65535;
     params->active_connection_id_limit = 4;
 }
 

@@ -38,8 +38,15 @@ static void end_with_alert(struct iq_conn *conn, uint8_t alert)
     end_with_error(conn, text);
 }
 
-/* Enters the draining period (RFC 9000, section 10.2.2): the peer needs nothing more from us. */
-static void drain(struct iq_conn *conn)
+/* Enters the draining period.  RFC 9000, section 10.2.2. */
+static void drain(struct iq_conn *conn, const struct iq_close_reason *why)
+{
+    conn->gone_at_ns = conn->env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
+    iq_conn_end(conn, IQ_CONN_DRAINING, why);
+}
+
+/* The peer has closed, and ngtcp2 lets us say nothing more. */
+static void drain_unanswered(struct iq_conn *conn)
 {
     const ngtcp2_ccerr *error = ngtcp2_conn_get_ccerr(conn->quic);
     const struct iq_close_reason why = {
@@ -50,11 +57,19 @@ static void drain(struct iq_conn *conn)
         .text_len = error->reasonlen,
     };
 
-    conn->gone_at_ns = conn->env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
     if (conn->was_reset) {
         end_silently(conn, IQ_CLOSED_RESET);
     } else {
-        iq_conn_end(conn, IQ_CONN_DRAINING, &why);
+        drain(conn, &why);
+    }
+}
+
+/* The answer goes out before the application hears of the close, which may take its time. */
+static void drain_answered(struct iq_conn *conn, const struct iq_close_reason *why)
+{
+    if (conn->state < IQ_CONN_CLOSING) {
+        drain(conn, why);
+        iq_conn_answer_close(conn);
     }
 }
 
@@ -65,7 +80,7 @@ void iq_conn_fail(struct iq_conn *conn, int rc)
     }
     switch (rc) {
     case NGTCP2_ERR_DRAINING:
-        drain(conn);
+        drain_unanswered(conn);
         return;
     case NGTCP2_ERR_CLOSING: /* cannot be: we free it when we close */
     case NGTCP2_ERR_DROP_CONN:
@@ -136,8 +151,11 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
 {
     const ngtcp2_pkt_info info = {.ecn = ecn};
     struct iq_quic_path quic_path;
+    struct iq_peer_close close;
     int rc;
 
+    conn->stats.datagrams_received++;
+    conn->stats.bytes_received += len;
     if (conn->state == IQ_CONN_LINGERING) {
         repeat_close(conn);
         return 0;
@@ -146,18 +164,19 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
         return 0;
     }
     iq_quic_path_from(&quic_path, path);
-    rc = ngtcp2_conn_read_pkt(conn->quic, &quic_path.path, &info, data, len,
-                              conn->env->agenda.now_ns);
+    rc = iq_conn_read(conn, &quic_path.path, &info, data, len, &close);
     if (rc == NGTCP2_ERR_RETRY) {
         return IQ_ERR_AGAIN;
     }
     if (conn->handshake_completed && conn->state == IQ_CONN_HANDSHAKE) {
         establish(conn);
     }
-    if (rc != 0) {
+    if (close.seen) {
+        drain_answered(conn, &close.why);
+    } else if (rc != 0) {
         iq_conn_fail(conn, rc);
     } else {
-        iq_sockaddr_to(&conn->remote_addr, ngtcp2_conn_get_path(conn->quic)->remote.addr);
+        iq_quic_path_to(&conn->path, ngtcp2_conn_get_path(conn->quic));
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
     return 0;

@@ -1,5 +1,6 @@
 /*
- * What a connection sends: packets of ngtcp2, filled from the streams that have something.
+ * What a connection sends: packets of ngtcp2, filled from the streams that have something and with
+ * datagrams.
  *
  * Packets are written one behind the other and given to the wire together, as long as they go the
  * same way and have the same length: to the kernel that is one call (udp.c).
@@ -11,22 +12,39 @@
 
 /* Packets in env->packets that are not sent yet. */
 struct burst {
-    struct iq_conn_env *env;
+    struct iq_conn *conn;
     struct iq_datagrams out;
     bool last_is_short; /* nothing may be added behind it */
 };
 
+static size_t count(const struct iq_datagrams *datagrams)
+{
+    return (datagrams->len + datagrams->segment_len - 1) / datagrams->segment_len;
+}
+
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
 {
     if (!env->wire_is_full) {
+        env->stats.datagrams_sent += count(datagrams);
+        env->stats.bytes_sent += datagrams->len;
         env->wire_is_full = env->wire->send(env->wire, datagrams) != 0;
     }
+}
+
+/* The same for those of a connection. */
+static void send_datagrams(struct iq_conn *conn, const struct iq_datagrams *datagrams)
+{
+    if (!conn->env->wire_is_full) {
+        conn->stats.datagrams_sent += count(datagrams);
+        conn->stats.bytes_sent += datagrams->len;
+    }
+    iq_conn_env_send(conn->env, datagrams);
 }
 
 static void send_burst(struct burst *burst)
 {
     if (burst->out.len > 0) {
-        iq_conn_env_send(burst->env, &burst->out);
+        send_datagrams(burst->conn, &burst->out);
     }
     burst->out.len = 0;
     burst->last_is_short = false;
@@ -44,7 +62,7 @@ static bool fits(const struct burst *burst, const struct iq_datagrams *packet)
 /* Adds a packet that was written behind those that are there. */
 static void add_packet(struct burst *burst, const struct iq_datagrams *packet)
 {
-    uint8_t *start = burst->env->packets;
+    uint8_t *start = burst->conn->env->packets;
 
     if (!fits(burst, packet)) {
         send_burst(burst);
@@ -142,8 +160,9 @@ static void note_taken(struct iq_conn *conn, const struct offer *offer, size_t t
 
     stream->sent += taken;
     stream->finish_sent = (offer->flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0 && taken == offer->len;
+    stream->finish_sent_alone = stream->finish_sent && taken == 0;
     if (iq_stream_has_unsent(stream)) {
-        iq_list_append(&conn->streams.sending, &stream->in_sending); /* the others' turn */
+        iq_stream_wait_for_turn(stream); /* the others are first */
     } else {
         iq_list_remove(&stream->in_sending);
     }
@@ -155,43 +174,85 @@ struct writer {
     ngtcp2_pkt_info info;
     size_t packet_max;
     struct iq_list blocked; /* streams that wait for the peer to allow more */
+    bool has_stream;        /* what is in the packet that is being written */
+    bool has_datagram;
 };
 
-/* Writes one packet to `dest`.  Returns its length, 0 if there is nothing to send now, or an error
- * of ngtcp2. */
+/* Adds what the first stream has to the packet, or completes the packet if none has anything.
+ * Returns NGTCP2_ERR_WRITE_MORE, or what write_packet() is to return. */
+static ngtcp2_ssize write_stream(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
+{
+    const struct offer offer = next_offer(conn);
+    const int64_t id = offer.stream == NULL ? -1 : offer.stream->id;
+    ngtcp2_ssize taken = -1;
+    const ngtcp2_ssize n = ngtcp2_conn_writev_stream(
+        conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &taken,
+        offer.flags, id, offer.pieces, offer.count, conn->env->agenda.now_ns);
+
+    if (offer.stream == NULL) {
+        return n;
+    }
+    if (taken >= 0) {
+        note_taken(conn, &offer, (size_t)taken);
+        writer->has_stream = true;
+    }
+    switch (n) {
+    case NGTCP2_ERR_STREAM_DATA_BLOCKED:
+        iq_list_append(&writer->blocked, &offer.stream->in_sending);
+        return NGTCP2_ERR_WRITE_MORE;
+    case NGTCP2_ERR_STREAM_SHUT_WR:
+        iq_stream_note_stopped(offer.stream, 0); /* unless we know it */
+        iq_list_remove(&offer.stream->in_sending);
+        return NGTCP2_ERR_WRITE_MORE;
+    case NGTCP2_ERR_STREAM_NOT_FOUND:
+        iq_list_remove(&offer.stream->in_sending);
+        return NGTCP2_ERR_WRITE_MORE;
+    default:
+        return n;
+    }
+}
+
+/* Adds the first datagram to the packet, or completes the packet if it has no room for that.
+ * Returns as write_stream() does. */
+static ngtcp2_ssize write_datagram(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
+{
+    const struct iq_bytes datagram = iq_datagram_queue_first(&conn->datagrams.unsent);
+    const ngtcp2_vec vec = {.base = (uint8_t *)datagram.data, .len = datagram.len};
+    int accepted;
+    const ngtcp2_ssize n = ngtcp2_conn_writev_datagram(
+        conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &accepted,
+        NGTCP2_WRITE_DATAGRAM_FLAG_MORE, 0, &vec, 1, conn->env->agenda.now_ns);
+
+    if (accepted) {
+        iq_conn_drop_unsent_datagram(conn);
+        writer->has_datagram = true;
+    }
+    return n;
+}
+
+/*
+ * Writes one packet to `dest`.  Returns its length, 0 if there is nothing to send now, or an error
+ * of ngtcp2.
+ *
+ * Packets begin with datagrams and with streams by turns, and the others get the room that is left:
+ * neither can starve the other, whatever the application has of them.
+ */
 static ngtcp2_ssize write_packet(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
 {
-    for (;;) {
-        const struct offer offer = next_offer(conn);
-        const int64_t id = offer.stream == NULL ? -1 : offer.stream->id;
-        ngtcp2_ssize taken = -1;
-        const ngtcp2_ssize n = ngtcp2_conn_writev_stream(
-            conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &taken,
-            offer.flags, id, offer.pieces, offer.count, conn->env->agenda.now_ns);
+    const bool streams_first = conn->datagrams.streams_next;
+    ngtcp2_ssize n = NGTCP2_ERR_WRITE_MORE;
 
-        if (offer.stream == NULL) {
-            return n;
-        }
-        if (taken >= 0) {
-            note_taken(conn, &offer, (size_t)taken);
-        }
-        switch (n) {
-        case NGTCP2_ERR_WRITE_MORE:
-            break;
-        case NGTCP2_ERR_STREAM_DATA_BLOCKED:
-            iq_list_append(&writer->blocked, &offer.stream->in_sending);
-            break;
-        case NGTCP2_ERR_STREAM_SHUT_WR:
-            iq_stream_note_stopped(offer.stream, 0); /* unless we know it */
-            iq_list_remove(&offer.stream->in_sending);
-            break;
-        case NGTCP2_ERR_STREAM_NOT_FOUND:
-            iq_list_remove(&offer.stream->in_sending);
-            break;
-        default:
-            return n;
-        }
+    writer->has_stream = writer->has_datagram = false;
+    while (n == NGTCP2_ERR_WRITE_MORE) {
+        const bool streams_turn = streams_first && !iq_list_is_empty(&conn->streams.sending);
+
+        n = !streams_turn && iq_conn_has_datagram(conn) ? write_datagram(conn, writer, dest)
+                                                        : write_stream(conn, writer, dest);
     }
+    if (streams_first ? writer->has_stream : writer->has_datagram) {
+        conn->datagrams.streams_next = !streams_first;
+    }
+    return n;
 }
 
 /* Writes packets until there is nothing to send, congestion control or pacing says so, or the wire
@@ -222,10 +283,21 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
     return 0;
 }
 
+/* Whether everything that was sent has been acknowledged, for which what is lost does not wait to
+ * be sent again: that was done just now, if the wire has taken it. */
+static bool has_nothing_in_flight(const struct iq_conn *conn)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(conn->quic, &info);
+    return info.bytes_in_flight == 0 && !conn->env->wire_is_full;
+}
+
 static void send_packets(struct iq_conn *conn)
 {
-    struct burst burst = {.env = conn->env};
+    struct burst burst = {.conn = conn};
     struct writer writer = {.packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic)};
+    struct iq_list *node;
     int rc;
 
     ngtcp2_path_storage_zero(&writer.path);
@@ -233,12 +305,37 @@ static void send_packets(struct iq_conn *conn)
     send_all_wishes(conn);
     rc = write_packets(conn, &writer, &burst);
     send_burst(&burst);
-    iq_list_move_all(&conn->streams.sending, &writer.blocked);
+    while ((node = iq_list_pop(&writer.blocked)) != NULL) {
+        iq_stream_wait_for_turn(IQ_CONTAINER_OF(node, struct iq_stream, in_sending));
+    }
     if (rc != 0) {
         iq_conn_fail(conn, rc);
         return;
     }
     ngtcp2_conn_update_pkt_tx_time(conn->quic, conn->env->agenda.now_ns);
+    if (!iq_list_is_empty(&conn->streams.perhaps_delivered) && has_nothing_in_flight(conn)) {
+        iq_streams_note_nothing_in_flight(&conn->streams);
+    }
+}
+
+/* Writes what conn->error says.  False if there is nothing to send. */
+static bool write_close(struct iq_conn *conn, struct iq_datagrams *packet)
+{
+    struct iq_conn_env *env = conn->env;
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
+    ngtcp2_ssize n;
+
+    ngtcp2_path_storage_zero(&path);
+    n = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, env->packets,
+                                           IQ_CLOSE_PACKET_MAX, &conn->error, env->agenda.now_ns);
+    if (n <= 0) {
+        return false;
+    }
+    *packet = (struct iq_datagrams){
+        .data = env->packets, .len = (size_t)n, .segment_len = (size_t)n, .ecn = info.ecn};
+    iq_quic_path_to(&packet->path, &path.path);
+    return true;
 }
 
 /* What the closing period needs: the packet, and where it went. */
@@ -255,34 +352,33 @@ static void keep_close_packet(struct iq_conn *conn, const struct iq_datagrams *p
 /* Tells the peer, and keeps what RFC 9000, section 10.2.1 needs. */
 static void send_close(struct iq_conn *conn)
 {
-    struct iq_conn_env *env = conn->env;
-    struct burst burst = {.env = env};
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info;
-    ngtcp2_ssize n;
+    struct iq_datagrams packet;
 
     if (conn->why.how == IQ_CLOSED_BY_US) {
         /* The end of the handshake may still be unsent, and without it the peer cannot read a close
          * that has the application's code. */
         send_packets(conn);
-        if (env->wire_is_full) {
+        if (conn->env->wire_is_full) {
             return; /* the close has to wait as well */
         }
     }
-    ngtcp2_path_storage_zero(&path);
-    conn->gone_at_ns = env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
-    n = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, env->packets,
-                                           IQ_CLOSE_PACKET_MAX, &conn->error, env->agenda.now_ns);
-    conn->state = IQ_CONN_GONE; /* unless there is a packet */
-    if (n > 0) {
-        struct iq_datagrams packet = {.data = env->packets, .len = (size_t)n, .ecn = info.ecn};
+    conn->gone_at_ns = conn->env->agenda.now_ns + 3 * ngtcp2_conn_get_pto(conn->quic);
+    if (!write_close(conn, &packet)) {
+        conn->state = IQ_CONN_GONE;
+        return;
+    }
+    keep_close_packet(conn, &packet);
+    send_datagrams(conn, &packet);
+    conn->state = IQ_CONN_LINGERING;
+}
 
-        iq_quic_path_to(&packet.path, &path.path);
-        packet.segment_len = packet.len;
-        keep_close_packet(conn, &packet);
-        add_packet(&burst, &packet);
-        send_burst(&burst);
-        conn->state = IQ_CONN_LINGERING;
+/* One packet is allowed, so a peer that loses it hears nothing more.  RFC 9000, section 10.2.2. */
+void iq_conn_answer_close(struct iq_conn *conn)
+{
+    struct iq_datagrams packet;
+
+    if (write_close(conn, &packet)) {
+        send_datagrams(conn, &packet);
     }
 }
 

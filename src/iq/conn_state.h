@@ -1,7 +1,8 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), and conn_quic.c (what ngtcp2 is told, and tells us).
+ * order), conn_datagram.c (messages without a stream), conn_quic.c (what ngtcp2 is told, and tells
+ * us), and conn_decrypt.c (what it is not).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -10,9 +11,11 @@
 
 #include "agenda.h"
 #include "cid_map.h"
+#include "datagram_queue.h"
 #include "heap.h"
 #include "iq/config.h"
 #include "iq/conn.h"
+#include "iq/stats.h"
 #include "list.h"
 #include "sockaddr.h"
 #include "stream_state.h"
@@ -36,6 +39,7 @@ struct iq_conn_env {
     struct iq_tls *tls;
     struct iq_endpoint_config config; /* with every default filled in */
     uint8_t reset_secret[32];         /* stateless reset tokens are made with it */
+    struct iq_endpoint_stats stats;   /* but for conns_open */
     bool wire_is_full;                /* nothing may be sent until iq_endpoint_writable() */
     uint8_t packets[IQ_PACKETS_MAX];  /* written here, then sent at once */
 };
@@ -51,6 +55,15 @@ enum iq_conn_state {
 
 struct iq_conn_name;
 
+/* Messages of the application, which travel in DATAGRAM frames.  RFC 9221. */
+struct iq_conn_datagrams {
+    struct iq_datagram_queue received; /* not told to the handler yet */
+    struct iq_datagram_queue unsent;
+    bool streams_next;  /* the next packet begins with streams */
+    bool short_of_room; /* iq_conn_offer_datagram() has failed */
+    bool news_allowed;  /* and now there is room */
+};
+
 struct iq_conn {
     struct iq_conn_env *env;
     enum iq_conn_state state;
@@ -61,8 +74,10 @@ struct iq_conn {
     void *data;
     char *alpn;
     struct iq_id remote_id;
-    struct iq_socket_addr remote_addr;
+    struct iq_path path;        /* where the two ends are now */
+    struct iq_conn_stats stats; /* the datagrams, and from LINGERING on all of it */
     struct iq_streams streams;
+    struct iq_conn_datagrams datagrams;
     struct iq_list in_all;
     struct iq_list on_agenda;
     struct iq_conn_name *cids;         /* by which it is known in env->cids */
@@ -71,19 +86,21 @@ struct iq_conn {
     uint64_t start_ns; /* before that nothing is sent */
     bool dials;
     bool id_is_proven;
+    bool opened_told;
     bool closed_told;
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
     bool news_open;
     bool news_streams_allowed;
+    bool next_keys_made;   /* there are keys to change to.  RFC 9001, section 6 */
     bool short_of_streams; /* iq_conn_open_bi() or _uni() has failed */
     bool was_reset;        /* by a stateless reset */
 
     /* The end */
     struct iq_close_reason why;
     char *why_text;
-    ngtcp2_ccerr error;  /* what the peer is told */
+    ngtcp2_ccerr error;  /* what the peer is told; NO_ERROR for an answer */
     uint64_t gone_at_ns; /* when lingering or draining ends */
     uint8_t *close_packet;
     size_t close_packet_len;
@@ -112,7 +129,7 @@ IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_route *routes);
 void iq_conn_free(struct iq_conn *conn);
 
-/* Frees what a connection that has ended does not need: QUIC, TLS, and its streams. */
+/* Frees what a connection that has ended does not need: QUIC, TLS, streams, datagrams. */
 void iq_conn_let_go(struct iq_conn *conn);
 
 /* The ids by which the connection is found, and the tokens by which a stateless reset is known to
@@ -148,8 +165,44 @@ void iq_conn_deliver(struct iq_conn *conn);
 /* Gives the wire what ngtcp2 and the streams have, and sets the timer. */
 void iq_conn_send(struct iq_conn *conn);
 
-/* Gives the wire some datagrams.  On a full one they are lost, as datagrams may be. */
+/* Tells a peer that has closed, and waits for it, that it was heard.  It is the last thing that
+ * ngtcp2 writes. */
+void iq_conn_answer_close(struct iq_conn *conn);
+
+/* Gives the wire some datagrams, and counts them.  On a full one they are lost, as datagrams may
+ * be. */
 void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+
+/* conn_datagram.c */
+void iq_conn_datagrams_init(struct iq_conn_datagrams *datagrams);
+void iq_conn_datagrams_release(struct iq_conn_datagrams *datagrams);
+
+/* Whether a datagram waits to be sent, the first of `unsent`.  Drops those before it that fit into
+ * no packet any more, because the path has changed. */
+bool iq_conn_has_datagram(struct iq_conn *conn);
+void iq_conn_drop_unsent_datagram(struct iq_conn *conn); /* the first */
+
+/* conn_stats.c: keeps what ngtcp2 knows, which is about to be freed. */
+void iq_conn_keep_stats(struct iq_conn *conn);
+
+/* conn_decrypt.c */
+
+/* The close of a peer. */
+struct iq_peer_close {
+    bool seen;
+    struct iq_close_reason why;
+    char text[IQ_REASON_MAX]; /* of `why` */
+};
+
+/* ngtcp2_conn_read_pkt(), but for a packet that does nothing but close: that is kept in `close`. */
+int iq_conn_read(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
+                 const uint8_t *data, size_t len, struct iq_peer_close *close);
+
+/* How ngtcp2 is to decrypt. */
+int iq_quic_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                    const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *ciphertext, size_t len,
+                    const uint8_t *nonce, size_t nonce_len, const uint8_t *header,
+                    size_t header_len);
 
 /* conn_quic.c */
 

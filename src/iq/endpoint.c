@@ -152,6 +152,19 @@ int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), v
     return 0;
 }
 
+void iq_endpoint_stats(const struct iq_endpoint *endpoint, struct iq_endpoint_stats *stats)
+{
+    const struct iq_list *conns = &endpoint->env.conns;
+    const struct iq_list *node;
+
+    *stats = endpoint->env.stats;
+    for (node = conns->next; node != conns; node = node->next) {
+        const struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, in_all);
+
+        stats->conns_open += conn->opened_told && !conn->closed_told;
+    }
+}
+
 /* What the world calls */
 
 /* The connection for which a datagram is meant.  A stateless reset is known by its last bytes, the
@@ -193,9 +206,11 @@ void iq_endpoint_receive(struct iq_endpoint *endpoint, const struct iq_datagrams
     size_t left = datagrams->len;
 
     endpoint->env.agenda.turn_will_come = true;
+    endpoint->env.stats.bytes_received += datagrams->len;
     iq_agenda_now(&endpoint->env.agenda);
     while (left > 0) { /* ngtcp2 asserts that a datagram is not empty */
         one.len = left < datagrams->segment_len ? left : datagrams->segment_len;
+        endpoint->env.stats.datagrams_received++;
         receive_datagram(endpoint, &one);
         one.data += one.len;
         left -= one.len;

@@ -93,6 +93,7 @@ static void reset(struct iq_endpoint *endpoint, const struct iq_datagrams *datag
         return;
     }
     iq_random_fill(random, sizeof(random));
+    endpoint->env.stats.resets_sent++;
     answer(endpoint, &datagram->path, packet,
            ngtcp2_pkt_write_stateless_reset(packet, len, token, random, sizeof(random)));
 }
@@ -184,12 +185,15 @@ void iq_endpoint_receive_stray(struct iq_endpoint *endpoint, const struct iq_dat
     const int rc =
         ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN);
 
+    if (rc == 0 && !is_short && ngtcp2_accept(&initial, datagram->data, datagram->len) == 0) {
+        show(endpoint, datagram, &initial);
+        return;
+    }
+    endpoint->env.stats.strays++;
     if (rc == NGTCP2_ERR_VERSION_NEGOTIATION) {
         negotiate_version(endpoint, datagram, &header);
     } else if (rc == 0 && is_short) {
         reset(endpoint, datagram, &header);
-    } else if (rc == 0 && ngtcp2_accept(&initial, datagram->data, datagram->len) == 0) {
-        show(endpoint, datagram, &initial);
     }
 }
 
@@ -222,6 +226,7 @@ void iq_incoming_refuse(struct iq_incoming *incoming)
 {
     if (!incoming->decided) {
         incoming->decided = true;
+        incoming->endpoint->env.stats.incoming_refused++;
         close_statelessly(incoming, NGTCP2_CONNECTION_REFUSED);
     }
 }
@@ -235,6 +240,7 @@ int iq_incoming_retry(struct iq_incoming *incoming)
         return IQ_ERR_VALIDATED;
     }
     incoming->decided = true;
+    incoming->endpoint->env.stats.incoming_retried++;
     send_retry(incoming);
     return 0;
 }

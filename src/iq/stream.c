@@ -19,6 +19,7 @@ void iq_streams_init(struct iq_streams *streams, bool dials)
     iq_list_init(&streams->ready);
     iq_list_init(&streams->sending);
     iq_list_init(&streams->short_of_room);
+    iq_list_init(&streams->perhaps_delivered);
 }
 
 struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool ours)
@@ -35,6 +36,7 @@ struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool our
     iq_list_init(&stream->in_ready);
     iq_list_init(&stream->in_sending);
     iq_list_init(&stream->in_short);
+    iq_list_init(&stream->in_perhaps_delivered);
     iq_buffer_init(&stream->received);
     iq_buffer_init(&stream->unacked);
     iq_list_append(&streams->all, &stream->in_all);
@@ -48,69 +50,16 @@ void iq_stream_free(struct iq_stream *stream)
     iq_list_remove(&stream->in_ready);
     iq_list_remove(&stream->in_sending);
     iq_list_remove(&stream->in_short);
+    iq_list_remove(&stream->in_perhaps_delivered);
     iq_buffer_release(&stream->received);
     iq_buffer_release(&stream->unacked);
     free(stream);
-}
-
-/* The handler is to hear of the stream. */
-static void make_ready(struct iq_stream *stream)
-{
-    struct iq_streams *streams = stream->streams;
-
-    if (iq_list_is_empty(&stream->in_ready)) {
-        iq_list_append(&streams->ready, &stream->in_ready);
-    }
-    iq_agenda_add(streams->agenda, streams->on_agenda);
-}
-
-/* ngtcp2 is to hear of the stream. */
-static void make_sending(struct iq_stream *stream)
-{
-    struct iq_streams *streams = stream->streams;
-
-    if (streams->closed) {
-        return;
-    }
-    if (iq_list_is_empty(&stream->in_sending)) {
-        iq_list_append(&streams->sending, &stream->in_sending);
-    }
-    iq_agenda_add(streams->agenda, streams->on_agenda);
-}
-
-/* Gives the peer back the right to send `len` bytes. */
-static void give_credit(struct iq_stream *stream, uint64_t len)
-{
-    stream->credit += len;
-    stream->streams->credit += len;
-    make_sending(stream);
-}
-
-static void drop_received(struct iq_stream *stream, size_t len)
-{
-    const uint64_t ahead = len < stream->credit_ahead ? len : stream->credit_ahead;
-
-    iq_buffer_drop(&stream->received, len);
-    stream->credit_ahead -= ahead;
-    give_credit(stream, len - ahead);
-}
-
-static bool can_receive(const struct iq_stream *stream)
-{
-    return iq_stream_is_bi(stream) || !stream->ours;
 }
 
 static bool can_send(const struct iq_stream *stream)
 {
     return iq_stream_is_bi(stream) || stream->ours;
 }
-
-bool iq_stream_is_done(const struct iq_stream *stream)
-{
-    return stream->closed && (stream->receive_over || stream->received.len == 0);
-}
-
-/* Reading */
 
 int64_t iq_stream_id(const struct iq_stream *stream) { return stream->id; }
 
@@ -136,9 +85,9 @@ void iq_stream_consume(struct iq_stream *stream, size_t len)
         return;
     }
     stream->bytes_read += len;
-    drop_received(stream, len);
+    iq_stream_drop_received(stream, len);
     if (iq_stream_is_done(stream)) {
-        make_ready(stream); /* for on_stream_closed, which waited for this */
+        iq_stream_make_ready(stream); /* for on_stream_closed, which waited for this */
     }
 }
 
@@ -156,7 +105,7 @@ static void give_credit_ahead(struct iq_stream *stream, size_t size)
         const uint64_t more = wanted - stream->credit_ahead;
 
         stream->credit_ahead = wanted;
-        give_credit(stream, more);
+        iq_stream_give_credit(stream, more);
     }
 }
 
@@ -168,7 +117,7 @@ int iq_stream_read_to_end(struct iq_stream *stream, void *data, size_t size, siz
     if (stream->received.len > size) {
         return IQ_ERR_TOO_LONG;
     }
-    if (stream->receive_over || !can_receive(stream)) {
+    if (stream->receive_over || !iq_stream_can_receive(stream)) {
         return IQ_ERR_CLOSED;
     }
     if (!stream->receive_ended) {
@@ -187,7 +136,7 @@ int iq_stream_read_to_end(struct iq_stream *stream, void *data, size_t size, siz
 void iq_stream_stop(struct iq_stream *stream, uint64_t code)
 {
     assert(code < IQ_CODE_END);
-    if (!can_receive(stream) || stream->receive_over || iq_stream_at_end(stream)) {
+    if (!iq_stream_can_receive(stream) || stream->receive_over || iq_stream_at_end(stream)) {
         return;
     }
     stream->receive_over = true;
@@ -195,9 +144,9 @@ void iq_stream_stop(struct iq_stream *stream, uint64_t code)
         stream->wants_stop = true;
         stream->stop_code = code;
     }
-    drop_received(stream, stream->received.len);
+    iq_stream_drop_received(stream, stream->received.len);
     if (iq_stream_is_done(stream)) {
-        make_ready(stream);
+        iq_stream_make_ready(stream);
     }
 }
 
@@ -251,7 +200,7 @@ size_t iq_stream_write(struct iq_stream *stream, const void *data, size_t len)
         return 0;
     }
     streams->sent_unacked += taken;
-    make_sending(stream);
+    iq_stream_make_sending(stream);
     return taken;
 }
 
@@ -260,14 +209,30 @@ void iq_stream_finish(struct iq_stream *stream)
     if (can_send(stream) && !stream->finished) {
         stream->finished = true;
         iq_list_remove(&stream->in_short);
-        make_sending(stream);
+        iq_stream_make_sending(stream);
+    }
+}
+
+/* What the peer gets of it is what iroh's sends when both handles are dropped. */
+void iq_stream_drop(struct iq_stream *stream)
+{
+    stream->dropped = true;
+    iq_stream_stop(stream, 0);
+    iq_stream_finish(stream);
+}
+
+void iq_stream_set_priority(struct iq_stream *stream, int32_t priority)
+{
+    stream->priority = priority;
+    if (!iq_list_is_empty(&stream->in_sending)) {
+        iq_stream_wait_for_turn(stream);
     }
 }
 
 void iq_stream_reset(struct iq_stream *stream, uint64_t code)
 {
     assert(code < IQ_CODE_END);
-    if (!can_send(stream) || stream->send_over || stream->closed) {
+    if (!can_send(stream) || stream->send_over || stream->delivered || stream->closed) {
         return;
     }
     stream->finished = true;
@@ -275,7 +240,7 @@ void iq_stream_reset(struct iq_stream *stream, uint64_t code)
     stream->wants_reset = true;
     stream->our_reset_code = code;
     iq_list_remove(&stream->in_short);
-    make_sending(stream);
+    iq_stream_make_sending(stream);
 }
 
 bool iq_stream_has_unsent(const struct iq_stream *stream)
@@ -284,77 +249,6 @@ bool iq_stream_has_unsent(const struct iq_stream *stream)
         return false;
     }
     return stream->sent < stream->unacked.len || (stream->finished && !stream->finish_sent);
-}
-
-/* What ngtcp2 has said */
-
-void iq_stream_note_opened(struct iq_stream *stream)
-{
-    stream->news_ready = true;
-    make_ready(stream);
-}
-
-void iq_stream_note_known(struct iq_stream *stream)
-{
-    stream->unknown_to_quic = false;
-    make_sending(stream); /* what the handler has wanted of it so far */
-}
-
-int iq_stream_note_data(struct iq_stream *stream, const void *data, size_t len, bool end)
-{
-    if (stream->receive_over) { /* it crossed our stop on the way */
-        stream->streams->credit += len;
-        return 0;
-    }
-    if (iq_buffer_append(&stream->received, data, len) != 0) {
-        return IQ_ERR_NOMEM;
-    }
-    stream->receive_ended = end;
-    stream->news_ready = true;
-    make_ready(stream);
-    return 0;
-}
-
-void iq_stream_note_reset(struct iq_stream *stream, uint64_t code)
-{
-    if (stream->receive_over || stream->receive_ended) { /* we have, or want, nothing to lose */
-        return;
-    }
-    stream->receive_over = true;
-    stream->reset_code = code;
-    stream->news_reset = true;
-    drop_received(stream, stream->received.len);
-    make_ready(stream);
-}
-
-void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code)
-{
-    if (stream->send_over) {
-        return;
-    }
-    stream->send_over = true;
-    stream->stopped_code = code;
-    stream->news_stopped = true;
-    stream->news_ready = true; /* what did not fit before is swallowed now */
-    iq_list_remove(&stream->in_short);
-    make_ready(stream);
-}
-
-void iq_stream_note_acked(struct iq_stream *stream, size_t len)
-{
-    assert(len <= stream->sent);
-    iq_buffer_drop(&stream->unacked, len);
-    stream->sent -= len;
-    stream->streams->sent_unacked -= len;
-}
-
-void iq_stream_note_closed(struct iq_stream *stream)
-{
-    stream->closed = true;
-    if (can_receive(stream) && !stream->receive_ended) {
-        stream->receive_over = true;
-    }
-    make_ready(stream);
 }
 
 void iq_streams_offer_room(struct iq_streams *streams)
@@ -369,7 +263,7 @@ void iq_streams_offer_room(struct iq_streams *streams)
         if (stream->unacked.len == 0 || room(stream) >= enough) {
             iq_list_remove(&stream->in_short);
             stream->news_ready = true;
-            make_ready(stream);
+            iq_stream_make_ready(stream);
         }
     }
 }

@@ -432,3 +432,14 @@ uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_
     *peer = found;
     return 0;
 }
+
+int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len, const char *label,
+                  const void *context, size_t context_len)
+{
+    if (SSL_export_keying_material(session->ssl, out, len, label, strlen(label), context,
+                                   context_len, 1) != 1) {
+        ERR_clear_error();
+        return IQ_ERR_CRYPTO;
+    }
+    return 0;
+}

@@ -49,6 +49,11 @@ struct iq_tls_peer {
     const struct iq_route *route; /* the side that answers: what was chosen.  Else NULL */
 };
 
+/* `len` bytes that only the two ends of a complete handshake can make.  RFC 8446, section 7.5.
+ * IQ_ERR_CRYPTO. */
+IQ_MUST_CHECK int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len,
+                                const char *label, const void *context, size_t context_len);
+
 /* Looks at a complete handshake once more, from the outside: returns 0, or the TLS alert (RFC 8446,
  * section 6) with which the connection must be closed. */
 IQ_MUST_CHECK uint8_t iq_tls_session_peer(const struct iq_tls_session *session,

@@ -5,7 +5,10 @@
  *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry|ignore|screen]
  *     peer connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
  *                  [--size BYTES] [--streams N] [--connections N]
- *     both         [--code N] [--reason TEXT]
+ *     both         [--code N] [--reason TEXT] [--update-keys BYTES]
+ *
+ * --update-keys, which iroh_peer.mjs has not, changes the keys once so many bytes have arrived on
+ * the one stream.
  *
  * The end of a connection is told in the fields of struct iq_close_reason.
  */
@@ -23,12 +26,23 @@
 #define TIME_LIMIT_SECONDS 60
 #define ALPN_COUNT_MAX     4
 
-enum option_name { ID, ADDR, BEHAVIOUR, SIZE, STREAMS, CONNECTIONS, CODE, REASON, ALPN };
+enum option_name {
+    ID,
+    ADDR,
+    BEHAVIOUR,
+    SIZE,
+    STREAMS,
+    CONNECTIONS,
+    CODE,
+    REASON,
+    UPDATE_KEYS,
+    ALPN
+};
 
 /* What each option says; ALPN is in the routes. */
 static const char *options[] = {
-    [ID] = "",       [ADDR] = "",         [BEHAVIOUR] = "echo", [SIZE] = "13",
-    [STREAMS] = "1", [CONNECTIONS] = "1", [CODE] = "0",         [REASON] = "bye!",
+    [ID] = "",           [ADDR] = "",  [BEHAVIOUR] = "echo", [SIZE] = "13",       [STREAMS] = "1",
+    [CONNECTIONS] = "1", [CODE] = "0", [REASON] = "bye!",    [UPDATE_KEYS] = "0",
 };
 
 static struct iq_route routes[ALPN_COUNT_MAX + 1]; /* one for each ALPN, and the zero entry */
@@ -82,6 +96,63 @@ static void say_end(const char *event, const struct iq_close_reason *why)
     printf("}\n");
 }
 
+/*
+ * Key updates.  iroh changes the keys by itself at some time in its first thousand packets, and
+ * then ours has to wait, so that the stream ends only when it is done: its end has the new keys.
+ */
+
+static uint64_t received_count; /* bytes */
+static bool keys_are_new;
+static ev_timer next_try; /* its data is the stream that is to end */
+
+static void update_keys(struct iq_conn *conn)
+{
+    if (keys_are_new || received_count < number(UPDATE_KEYS)) {
+        return;
+    }
+    keys_are_new = iq_conn_update_keys(conn) == 0;
+    if (keys_are_new) {
+        printf("{\"event\":\"keys updated\"}\n");
+    }
+}
+
+static void count_received(struct iq_conn *conn, size_t len)
+{
+    received_count += len;
+    if (number(UPDATE_KEYS) > 0) {
+        update_keys(conn);
+    }
+}
+
+static void try_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct iq_stream *stream = timer->data;
+
+    update_keys(iq_stream_conn(stream));
+    if (keys_are_new) {
+        ev_timer_stop(loop, timer);
+        iq_stream_finish(stream);
+    }
+}
+
+static void start_to_try(struct iq_stream *stream)
+{
+    ev_timer_init(&next_try, try_again, 0.01, 0.01);
+    next_try.data = stream;
+    ev_timer_start(ev_default_loop(0), &next_try);
+}
+
+static void finish(struct iq_stream *stream)
+{
+    if (number(UPDATE_KEYS) == 0 || keys_are_new) {
+        iq_stream_finish(stream);
+    } else if (!ev_is_active(&next_try)) {
+        start_to_try(stream);
+    }
+}
+
+static void stop_trying(void) { ev_timer_stop(ev_default_loop(0), &next_try); }
+
 /* The accept side */
 
 /* The router's filter.  What is ignored comes again and again, so nothing is said of it. */
@@ -127,14 +198,16 @@ static void echo_stream(struct iq_stream *stream)
         struct iq_bytes in = iq_stream_peek(stream);
         sent = iq_stream_write(stream, in.data, in.len);
         iq_stream_consume(stream, sent);
+        count_received(iq_stream_conn(stream), sent);
     } while (sent > 0);
     if (iq_stream_at_end(stream)) {
-        iq_stream_finish(stream);
+        finish(stream);
     }
 }
 
 static void accepted_conn_closed(struct iq_conn *conn, const struct iq_close_reason *why)
 {
+    stop_trying();
     say_end("closed", why);
 }
 
@@ -195,7 +268,7 @@ static void send_payload(struct iq_stream *stream)
 
     echo->sent += iq_stream_write(stream, payload + echo->sent, payload_len - echo->sent);
     if (echo->sent == payload_len) {
-        iq_stream_finish(stream);
+        finish(stream);
     }
 }
 
@@ -231,6 +304,7 @@ static void hear_echo(struct iq_stream *stream)
         }
         echo->received += in.len;
         iq_stream_consume(stream, in.len);
+        count_received(iq_stream_conn(stream), in.len);
     }
     echo->ended = iq_stream_at_end(stream);
 }
@@ -271,6 +345,7 @@ static void dialled_conn_closed(struct iq_conn *conn, const struct iq_close_reas
 {
     struct dial *dial = iq_conn_data(conn);
 
+    stop_trying();
     say_end(dial->connected ? "closed" : "failed", why);
     start_to_connect(dial);
 }
@@ -331,6 +406,7 @@ static void read_options(int argc, char **argv)
         {"connections", required_argument, NULL, CONNECTIONS},
         {"code", required_argument, NULL, CODE},
         {"reason", required_argument, NULL, REASON},
+        {"update-keys", required_argument, NULL, UPDATE_KEYS},
         {"alpn", required_argument, NULL, ALPN},
         {0},
     };

@@ -62,9 +62,10 @@ const noProtocolOnAccept = {
     },
 };
 
-// A scenario: arguments for the two commands, and the events that follow "bound" on each side.  An
-// event is its name and its details, which may differ between the two kinds of peer.  With
-// `iq_accepts` it is only for our accept side.
+// A scenario: arguments for the two commands, `ours` for the one of them that is on our library, and
+// the events that follow "bound" on each side.  An event is its name and its details, which may differ
+// between the two kinds of peer, and null for one that says nothing.  With `iq_accepts` it is only for
+// our accept side.
 
 const accepted = (alpn = ALPN) => ['accepted', (other) => ({ remote: other.id, alpn })];
 const connected = (alpn = ALPN) => ['connected', (other) => ({ remote: other.id, alpn })];
@@ -117,6 +118,19 @@ function screened(args, code, reason) {
     };
 }
 
+// Our side, whichever it is, changes the keys when a tenth has arrived.
+function echoWithNewKeys() {
+    const { connect, accept_says, connect_says } = echo({ bytes: 1_000_000 });
+    const keysUpdated = ['keys updated', { iroh: null, iq: {} }];
+
+    return {
+        ours: ['--update-keys', 100_000],
+        connect,
+        accept_says: [...accept_says, keysUpdated],
+        connect_says: [...connect_says, keysUpdated],
+    };
+}
+
 const scenarios = {};
 
 function scenario(name, what) {
@@ -126,9 +140,12 @@ function scenario(name, what) {
 scenario('echo_0_bytes', echo({ bytes: 0 }));
 scenario('echo_13_bytes', echo({ bytes: 13 }));
 scenario('echo_1000000_bytes', echo({ bytes: 1_000_000 }));
+scenario('echo_2000000_bytes', echo({ bytes: 2_000_000 })); // more than a stream's window
 scenario('echo_on_100_streams', echo({ streams: 100 }));
 scenario('echo_on_250_streams', echo({ streams: 250 })); // more than may be open at once
 scenario('echo_on_3_connections_in_a_row', echo({ connections: 3 })); // iroh resumes TLS if it may
+
+scenario('echo_with_new_keys', echoWithNewKeys());
 
 scenario('close_0_from_connect_side', closeFromConnectSide(0, 'bye!'));
 scenario('close_0_from_accept_side', closeFromAcceptSide(0, 'bye!'));
@@ -207,11 +224,13 @@ const sorted = (events) => [...events].sort((a, b) => a.event.localeCompare(b.ev
 
 // Starts both peers, lets them come to their ends, and compares what they said.
 async function run(scenario, acceptKind, connectKind, start) {
-    const accept = start(acceptKind, ['accept', '--alpn', ALPN, ...(scenario.accept ?? [])]);
+    const ours = (kind) => (kind === 'iq' && scenario.ours) || [];
+    const accept = start(acceptKind,
+        ['accept', '--alpn', ALPN, ...(scenario.accept ?? []), ...ours(acceptKind)]);
     const server = await accept.bound();
     const connect = start(connectKind, ['connect', '--addr', server.addr,
         '--id', scenario.connect_id ?? server.id, '--alpn', scenario.connect_alpn ?? ALPN,
-        ...(scenario.connect ?? [])]);
+        ...(scenario.connect ?? []), ...ours(connectKind)]);
     const client = await connect.bound();
     await connect.toEnd();
 

@@ -37,6 +37,8 @@ static void test_answers_from_there(void **state)
         assert_row(net_is_done(&call), row->name);
         assert_row(net_is_at(&call.remote_addr, row->dialled, port), row->name);
         assert_row(accepts->accepted_from.port == from_port, row->name);
+        assert_row(net_is_at(&accepts->accepted_at, row->dialled, port), row->name);
+        assert_row(iq_socket_addr_equal(&call.local_addr, &accepts->accepted_from), row->name);
         if (row->seen_from != NULL) {
             assert_row(net_is_at(&accepts->accepted_from, row->seen_from, from_port), row->name);
         }

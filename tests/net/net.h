@@ -39,7 +39,7 @@ struct net_node {
     bool is_dialled;         /* its address was asked for: it closes after the others */
     unsigned accepted_count; /* connections of those that echo */
     unsigned hung_up_count;  /* of these, the ones that have closed */
-    struct iq_socket_addr accepted_from;
+    struct iq_socket_addr accepted_from, accepted_at;
 };
 
 struct net {
@@ -116,7 +116,7 @@ struct net_call {
     struct net *net;
     uint64_t sent, received;
     uint64_t code;
-    struct iq_socket_addr remote_addr;
+    struct iq_socket_addr local_addr, remote_addr;
     unsigned connected_count, closed_count;
     enum iq_close_how how;
     char reason[64];

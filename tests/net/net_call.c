@@ -9,6 +9,7 @@ static void echo_accept(struct iq_conn *conn)
 
     node->accepted_count++;
     node->accepted_from = *iq_conn_remote_addr(conn);
+    node->accepted_at = *iq_conn_local_addr(conn);
 }
 
 void net_echo_stream(struct iq_stream *stream)
@@ -84,6 +85,7 @@ static void call_connect(struct iq_conn *conn)
     struct iq_stream *stream;
 
     call->connected_count++;
+    call->local_addr = *iq_conn_local_addr(conn);
     call->remote_addr = *iq_conn_remote_addr(conn);
     assert_int_equal(iq_conn_open_bi(&stream, conn), 0);
     send_pattern(call, stream);

@@ -47,7 +47,7 @@ static bool is_dialling(const struct sim_node *node, const struct iq_socket_addr
         const struct iq_conn *conn = IQ_CONTAINER_OF(entry, struct iq_conn, in_all);
 
         if (conn->dials && !conn->handshake_completed &&
-            iq_socket_addr_equal(&conn->remote_addr, addr)) {
+            iq_socket_addr_equal(&conn->path.remote, addr)) {
             return true;
         }
     }

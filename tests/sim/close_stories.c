@@ -291,6 +291,37 @@ static void tell_endpoint_without_words(const struct sim_options *options)
     sim_free(self.pair.sim);
 }
 
+/* What an endpoint that is closing still says, until it is gone. */
+static void tell_endpoint_after_close(const struct sim_options *options)
+{
+    static struct note_pair self;
+    struct iq_endpoint *endpoint;
+    struct iq_endpoint_stats stats;
+    struct note late = {0};
+    unsigned closed = 0;
+
+    note_connect(&self, options, NULL);
+    sim_run_for(self.pair.sim, SIM_SECOND);
+    endpoint = self.pair.accepts->endpoint;
+    SIM_EXPECT(self.pair.sim, iq_endpoint_close(endpoint, note_endpoint_closed, &closed) == 0);
+    sim_step(self.pair.sim);
+    SIM_EXPECT(self.pair.sim, self.accepts.closed == 1 && closed == 0);
+    SIM_EXPECT(self.pair.sim, iq_endpoint_close(endpoint, NULL, NULL) == IQ_ERR_CLOSED);
+    SIM_EXPECT(self.pair.sim, iq_id_equal(iq_endpoint_id(endpoint), &self.addr.id));
+    SIM_EXPECT(self.pair.sim, iq_endpoint_addr(endpoint)->count == 1);
+    iq_endpoint_stats(endpoint, &stats);
+    SIM_EXPECT(self.pair.sim, stats.conns_open == 0 && stats.conns_accepted == 1);
+    watch_listen(self.pair.accepts, self.routes); /* which has no effect any more */
+    SIM_EXPECT(self.pair.sim, watch_dial(NULL, self.pair.dials, &self.addr, APP_ALPN, &note_handler,
+                                         &late, NULL) == 0);
+    sim_run_for(self.pair.sim, 50 * SIM_MILLISECOND);
+    note_expect_closed(self.pair.sim, "late", &late, IQ_CLOSED_ABORTED_BY_PEER,
+                       IQ_CODE_CONNECTION_REFUSED);
+    sim_run(self.pair.sim, ALL_IS_OVER);
+    SIM_EXPECT(self.pair.sim, closed == 1);
+    sim_free(self.pair.sim);
+}
+
 /* The first bytes and the close right behind them: whatever arrives is a prefix, and the peer hears
  * of the close. */
 static void tell_right_after_writing(const struct sim_options *options)
@@ -320,6 +351,9 @@ const struct story close_stories[] = {
     {.name = "close_idle", .run = tell_idle, .seeds = 3},
     {.name = "close_endpoint", .run = tell_endpoint, .seeds = 5},
     {.name = "close_endpoint_without_words", .run = tell_endpoint_without_words, .seeds = 5},
+    {.name = "close_endpoint_after_close",
+     .run = tell_endpoint_after_close,
+     .weather = STORY_CALM_ONLY},
     {.name = "close_right_after_writing", .run = tell_right_after_writing, .seeds = 5},
     {0},
 };

@@ -87,6 +87,20 @@ static const struct sim_link storm = {.name = "storm",
 
 #define AT_ONCE 20
 
+/* In such weather one handshake in some 20,000 does not make it in the time that the accept side
+ * gives it, and has to be dialled again.  More than one in 2,000 is a fault. */
+static unsigned dialled_again;
+
+static void dial_again(struct story_pair *pair, struct app_task *task)
+{
+    if (!task->connected && task->how == IQ_CLOSED_TIMED_OUT) {
+        *task = (struct app_task){.len = task->len};
+        app_dial(task, pair->dials, pair->accepts);
+        sim_run(pair->sim, 300 * SIM_SECOND);
+        dialled_again++;
+    }
+}
+
 /* Dials so many at once, and waits for all.  Returns how many have failed. */
 static unsigned blow(struct story_pair *pair)
 {
@@ -99,6 +113,9 @@ static unsigned blow(struct story_pair *pair)
     }
     sim_run(pair->sim, 300 * SIM_SECOND);
     for (i = 0; i < AT_ONCE; i++) {
+        dial_again(pair, &tasks[i]);
+    }
+    for (i = 0; i < AT_ONCE; i++) {
         if (!app_is_done(&tasks[i])) {
             failed++;
             fprintf(stderr, "connected %d, how %d, code %#" PRIx64 " %s\n", tasks[i].connected,
@@ -110,11 +127,15 @@ static unsigned blow(struct story_pair *pair)
 
 uint64_t crowd_storm(uint64_t seed, unsigned count)
 {
+    /* In 30 seconds a dial says hello five times, and of 20,000 one or the other loses them all. */
+    static const struct iq_endpoint_config patient = {.idle_timeout_ms = 120000,
+                                                      .connect_timeout_ms = 120000};
     const struct sim_options options = {.seed = seed, .weather = storm};
-    struct story_pair pair = story_pair(&options, NULL, NULL);
+    struct story_pair pair = story_pair(&options, &patient, &patient);
     unsigned done, failed = 0;
     uint64_t trace;
 
+    dialled_again = 0;
     pair.sim->check_every = 4;
     for (done = 0; done < count; done += AT_ONCE) {
         failed += blow(&pair);
@@ -122,6 +143,7 @@ uint64_t crowd_storm(uint64_t seed, unsigned count)
     if (failed > 0) {
         SIM_FAIL(pair.sim, "%u of %u connections failed", failed, count);
     }
+    SIM_EXPECT(pair.sim, dialled_again <= 1 + count / 2000);
     trace = pair.sim->trace;
     sim_free(pair.sim);
     return trace;

@@ -1,6 +1,7 @@
 /* A raw peer: TLS as the test wants it, QUIC as simple as can be. */
 #include "evil.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -162,11 +163,41 @@ static int note_retry(ngtcp2_conn *quic, const ngtcp2_pkt_hd *hd, void *user_dat
     return ngtcp2_crypto_recv_retry_cb(quic, hd, user_data);
 }
 
+static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data, size_t len,
+                         void *user_data)
+{
+    struct evil *self = user_data;
+
+    self->datagram_count++;
+    self->longest_datagram = len > self->longest_datagram ? len : self->longest_datagram;
+    return 0;
+}
+
+/* What the next packet with 1-RTT keys is to hold instead of what ngtcp2 has for it.  The callback
+ * is not told whose packet it is, and tests have one thread. */
+static const struct iq_bytes *frames_instead;
+
+static int encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                   const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *plain, size_t len,
+                   const uint8_t *nonce, size_t nonce_len, const uint8_t *header, size_t header_len)
+{
+    uint8_t payload[1452] = {0};
+
+    if (frames_instead != NULL && (header[0] & 0x80) == 0) {
+        assert(frames_instead->len <= len && len <= sizeof(payload));
+        memcpy(payload, frames_instead->data, frames_instead->len);
+        plain = payload;
+        frames_instead = NULL;
+    }
+    return ngtcp2_crypto_encrypt_cb(dest, aead, aead_ctx, plain, len, nonce, nonce_len, header,
+                                    header_len);
+}
+
 static const ngtcp2_callbacks callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
+    .encrypt = encrypt,
     .decrypt = ngtcp2_crypto_decrypt_cb,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_retry = note_retry,
@@ -178,6 +209,7 @@ static const ngtcp2_callbacks callbacks = {
     .get_path_challenge_data = path_challenge,
     .get_new_connection_id = new_cid,
     .handshake_completed = note_completed,
+    .recv_datagram = note_datagram,
 };
 
 static void send_packet(struct evil *self, const ngtcp2_path *path, const uint8_t *data,
@@ -189,19 +221,35 @@ static void send_packet(struct evil *self, const ngtcp2_path *path, const uint8_
     sim_send(self->node, &packet);
 }
 
-/* Tells the peer what we do not like, if there is something. */
-static void fail(struct evil *self, int rc)
+/* If there is something to tell, and keys to tell it with. */
+static void send_close(struct evil *self, const ngtcp2_ccerr *error)
 {
     ngtcp2_path_storage path;
     ngtcp2_pkt_info info;
-    ngtcp2_ccerr error;
     uint8_t packet[1200];
     ngtcp2_ssize n;
+
+    ngtcp2_path_storage_zero(&path);
+    n = ngtcp2_conn_write_connection_close(self->quic, &path.path, &info, packet, sizeof(packet),
+                                           error, self->node->sim->now_ns);
+    if (n > 0) {
+        send_packet(self, &path.path, packet, n);
+    }
+}
+
+/* Tells the peer what we do not like, if there is something. */
+static void fail(struct evil *self, int rc)
+{
+    ngtcp2_ccerr error;
 
     self->closed_count++;
     sim_wake_at(self->node, IQ_NEVER);
     if (rc == NGTCP2_ERR_DRAINING) {
-        self->code = ngtcp2_conn_get_ccerr(self->quic)->error_code;
+        const ngtcp2_ccerr *heard = ngtcp2_conn_get_ccerr(self->quic);
+
+        self->code = heard->error_code;
+        self->by_application = heard->type == NGTCP2_CCERR_TYPE_APPLICATION;
+        self->reason_len = heard->reasonlen;
         return;
     }
     self->failed = rc;
@@ -211,12 +259,7 @@ static void fail(struct evil *self, int rc)
     } else {
         ngtcp2_ccerr_set_liberr(&error, rc, NULL, 0);
     }
-    ngtcp2_path_storage_zero(&path);
-    n = ngtcp2_conn_write_connection_close(self->quic, &path.path, &info, packet, sizeof(packet),
-                                           &error, self->node->sim->now_ns);
-    if (n > 0) {
-        send_packet(self, &path.path, packet, n);
-    }
+    send_close(self, &error);
 }
 
 static void send_all(struct evil *self)
@@ -262,6 +305,7 @@ static void fill_params(struct evil *self, ngtcp2_settings *settings,
     params->initial_max_data = params->initial_max_stream_data_bidi_local = 100000;
     params->initial_max_streams_bidi = params->initial_max_streams_uni = 10;
     params->max_idle_timeout = 10 * NGTCP2_SECONDS;
+    params->max_datagram_frame_size = self->options.max_datagram;
 }
 
 static void start_quic(struct evil *self, const struct iq_path *path, const ngtcp2_pkt_hd *hd)
@@ -354,6 +398,36 @@ void evil_migrate(struct evil *self)
     SIM_EXPECT(self->node->sim, ngtcp2_conn_initiate_immediate_migration(
                                     self->quic, &path.path, self->node->sim->now_ns) == 0);
     send_all(self);
+}
+
+void evil_say(struct evil *self, const void *frames, size_t len)
+{
+    static const uint8_t filler[1150];
+    const struct iq_bytes bytes = {.data = frames, .len = len};
+    const struct sim *sim = self->node->sim;
+    ngtcp2_path_storage path;
+    ngtcp2_pkt_info info;
+    uint8_t packet[1200];
+    int64_t stream_id;
+    ngtcp2_ssize n, taken;
+
+    SIM_EXPECT(sim, len <= sizeof(filler));
+    SIM_EXPECT(sim, ngtcp2_conn_open_uni_stream(self->quic, &stream_id, NULL) == 0);
+    ngtcp2_path_storage_zero(&path);
+    frames_instead = &bytes;
+    n = ngtcp2_conn_write_stream(self->quic, &path.path, &info, packet, sizeof(packet), &taken, 0,
+                                 stream_id, filler, len, sim->now_ns);
+    SIM_EXPECT(sim, n > 0 && frames_instead == NULL);
+    send_packet(self, &path.path, packet, n);
+}
+
+void evil_close(struct evil *self, uint64_t code)
+{
+    ngtcp2_ccerr error;
+
+    ngtcp2_ccerr_set_transport_error(&error, code, NULL, 0);
+    send_close(self, &error);
+    evil_fall_silent(self);
 }
 
 void evil_fall_silent(struct evil *self)

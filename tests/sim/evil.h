@@ -23,10 +23,11 @@ enum evil_key {
 struct evil_options {
     enum evil_key key;
     uint8_t seed[IQ_KEY_LEN];
-    const char *alpn;    /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
-    bool no_raw_keys;    /* knows only certificates */
-    bool default_groups; /* OpenSSL's, with the large post-quantum ones */
-    SSL_SESSION *resume; /* not ours */
+    const char *alpn;      /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
+    bool no_raw_keys;      /* knows only certificates */
+    bool default_groups;   /* OpenSSL's, with the large post-quantum ones */
+    SSL_SESSION *resume;   /* not ours */
+    uint64_t max_datagram; /* transport parameter 0x20 (RFC 9221); 0: takes none */
 };
 
 struct evil {
@@ -46,9 +47,13 @@ struct evil {
     bool completed;
     bool was_resumed;
     bool was_retried;
+    unsigned datagram_count; /* that it has received */
+    size_t longest_datagram;
     unsigned closed_count;
     uint64_t code; /* that the peer has closed with */
-    int failed;    /* with this error of ngtcp2, instead */
+    bool by_application;
+    size_t reason_len;
+    int failed; /* with this error of ngtcp2, instead */
 };
 
 /* In `node`, which is raw. */
@@ -57,6 +62,13 @@ void evil_dial(struct evil *self, struct sim_node *node, const struct sim_node *
 void evil_answer(struct evil *self, struct sim_node *node, const struct evil_options *options);
 void evil_migrate(struct evil *self);     /* goes on from the node's second address */
 void evil_fall_silent(struct evil *self); /* hears and says nothing any more */
+
+/* Sends a packet with 1-RTT keys that holds these frames, up to 1,150 bytes, and padding. */
+void evil_say(struct evil *self, const void *frames, size_t len);
+
+/* Closes, whatever it has keys for, and falls silent. */
+void evil_close(struct evil *self, uint64_t code);
+
 void evil_free(struct evil *self);
 
 #endif

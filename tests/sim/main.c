@@ -15,10 +15,31 @@
 #include "story.h"
 
 static const struct story *const collections[] = {
-    echo_stories,    stream_stories,        stream_end_stories, close_stories, mischief_stories,
-    dial_stories,    race_stories,          incoming_stories,   stray_stories, path_stories,
-    crowd_stories,   evil_identity_stories, anonymous_stories,  play_stories,  h3_stories,
-    h3_rule_stories, router_stories,        screening_stories,
+    echo_stories,
+    stream_stories,
+    stream_end_stories,
+    stream_priority_stories,
+    stream_delivery_stories,
+    datagram_stories,
+    datagram_flow_stories,
+    close_stories,
+    close_answer_stories,
+    mischief_stories,
+    dial_stories,
+    race_stories,
+    incoming_stories,
+    router_stories,
+    screening_stories,
+    stray_stories,
+    path_stories,
+    crowd_stories,
+    evil_identity_stories,
+    play_stories,
+    keys_stories,
+    stats_stories,
+    anonymous_stories,
+    h3_stories,
+    h3_rule_stories,
 };
 
 #define STORIES_MAX 200

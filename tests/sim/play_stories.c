@@ -21,7 +21,7 @@ static void play_on_stream(struct iq_stream *stream)
     struct sim_dice *dice = &sim_of(iq_stream_conn(stream))->workload;
     const struct iq_bytes in = iq_stream_peek(stream);
 
-    switch (sim_below(dice, 12)) {
+    switch (sim_below(dice, 14)) {
     case 0:
         iq_stream_reset(stream, sim_below(dice, 1000));
         break;
@@ -39,12 +39,42 @@ static void play_on_stream(struct iq_stream *stream)
     case 6:
         (void)iq_stream_write(stream, bytes, (size_t)sim_below(dice, sizeof(bytes)));
         break;
+    case 7:
+        watch_drop(stream);
+        break;
+    case 8:
+        iq_stream_set_priority(stream, (int32_t)sim_below(dice, 3));
+        break;
     default: /* mostly an echo */
         iq_stream_consume(stream, iq_stream_write(stream, in.data, in.len));
         if (iq_stream_at_end(stream)) {
             iq_stream_finish(stream);
         }
         break;
+    }
+}
+
+static void play_with_datagrams(struct iq_conn *conn)
+{
+    static const uint8_t bytes[1452];
+    struct sim_dice *dice = &sim_of(conn)->workload;
+    uint64_t count = sim_below(dice, 30);
+
+    for (; count > 0; count--) {
+        const size_t len = (size_t)sim_below(dice, sizeof(bytes));
+        const int rc = iq_conn_send_datagram(conn, bytes, len);
+
+        SIM_EXPECT(sim_of(conn), rc == 0 || rc == IQ_ERR_TOO_LONG || rc == IQ_ERR_CLOSED);
+    }
+}
+
+/* Now and then one is answered. */
+static void play_on_datagram(struct iq_conn *conn, struct iq_bytes datagram)
+{
+    if (sim_below(&sim_of(conn)->workload, 10) == 0) {
+        const int rc = iq_conn_send_datagram(conn, datagram.data, datagram.len);
+
+        SIM_EXPECT(sim_of(conn), rc == 0 || rc == IQ_ERR_TOO_LONG || rc == IQ_ERR_CLOSED);
     }
 }
 
@@ -64,6 +94,10 @@ static void play_on_conn(struct iq_conn *conn)
             play_on_stream(stream);
         }
         break;
+    case 4:
+    case 5:
+        play_with_datagrams(conn);
+        break;
     default:
         if (watch_open_bi(&stream, conn) == 0) {
             play_on_stream(stream);
@@ -80,7 +114,9 @@ static const struct iq_protocol_handler playing = {
     .on_stream_ready = play_on_stream,
     .on_stream_reset = play_reset,
     .on_stream_stopped = play_reset,
+    .on_stream_delivered = play_on_stream,
     .on_streams_allowed = play_on_conn,
+    .on_datagram = play_on_datagram,
 };
 
 static void play_on_network(struct sim *sim, struct sim_node *node)

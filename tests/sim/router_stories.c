@@ -332,6 +332,7 @@ static const struct filter_row {
     uint64_t code;
     enum iq_close_how how;
     bool opens, validates;
+    bool needs_calm; /* a refusal that gets lost is followed by another attempt */
 } filter_rows[] = {
     {.name = "undecided", .decide = leave_undecided, .opens = true},
     {.name = "refused",
@@ -356,7 +357,8 @@ static const struct filter_row {
     {.name = "the last that is refused",
      .decide = remove_filter,
      .how = IQ_CLOSED_ABORTED_BY_PEER,
-     .code = IQ_CODE_CONNECTION_REFUSED},
+     .code = IQ_CODE_CONNECTION_REFUSED,
+     .needs_calm = true},
 };
 
 static void filter_row(const struct sim_options *options, const struct filter_row *row)
@@ -389,7 +391,9 @@ static void tell_filter(const struct sim_options *options)
     size_t i;
 
     for (i = 0; i < sizeof(filter_rows) / sizeof(filter_rows[0]); i++) {
-        filter_row(options, &filter_rows[i]);
+        if (!filter_rows[i].needs_calm || options->weather.loss == 0) {
+            filter_row(options, &filter_rows[i]);
+        }
     }
 }
 

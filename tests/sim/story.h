@@ -54,8 +54,15 @@ void story_finish(struct story_pair *pair, const struct app_task *task, uint64_t
 extern const struct story echo_stories[];
 extern const struct story stream_stories[];
 extern const struct story stream_end_stories[];
+extern const struct story stream_delivery_stories[];
+extern const struct story stream_priority_stories[];
+extern const struct story datagram_stories[];
+extern const struct story datagram_flow_stories[];
 extern const struct story close_stories[];
+extern const struct story close_answer_stories[];
 extern const struct story mischief_stories[];
+extern const struct story keys_stories[];
+extern const struct story stats_stories[];
 extern const struct story dial_stories[];
 extern const struct story race_stories[];
 extern const struct story incoming_stories[];

@@ -185,6 +185,71 @@ static void tell_reset_and_stop_codes(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
+/* Only the first of each counts; what comes after the end of a side changes nothing. */
+static void tell_again(const struct sim_options *options)
+{
+    static const struct iq_endpoint_config small_window = {.stream_window = 1000};
+    static const uint8_t bytes[5000];
+    struct story_pair pair = story_pair(options, NULL, &small_window);
+    struct side sides[2] = {0};
+    const struct iq_route routes[] = {
+        {.alpn = APP_ALPN, .handler = &side_handler, .data = &sides[1]}, {0}};
+    struct iq_conn *conn;
+
+    sides[1].lazy = true;
+    watch_listen(pair.accepts, routes);
+    conn = story_connect(&pair, &side_handler, &sides[0]);
+    SIM_EXPECT(pair.sim, watch_open_bi(&sides[0].stream, conn) == 0);
+    SIM_EXPECT(pair.sim, iq_stream_write(sides[0].stream, bytes, sizeof(bytes)) == sizeof(bytes));
+    perform(sides[0].stream, FINISH);
+    perform(sides[0].stream, FINISH);
+    SIM_EXPECT(pair.sim, iq_stream_write(sides[0].stream, bytes, 1) == 0);
+    sim_run_for(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, sides[1].seen && !sides[1].ended); /* most of it waits for the window */
+
+    perform(sides[0].stream, RESET); /* after the finish, and it counts */
+    iq_stream_reset(sides[0].stream, RESET_CODE + 1);
+    perform(sides[0].stream, STOP);
+    iq_stream_stop(sides[0].stream, STOP_CODE + 1);
+    SIM_EXPECT(pair.sim, iq_stream_write(sides[0].stream, bytes, 1) == 0);
+    sim_run_for(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, sides[1].reset_seen == RESET_CODE && sides[1].stop_seen == STOP_CODE);
+    SIM_EXPECT(pair.sim, sides[0].reset_seen == 0 && sides[0].stop_seen == 0);
+    SIM_EXPECT(pair.sim, sides[0].closed && sides[1].closed && !sides[1].ended);
+    sim_free(pair.sim);
+}
+
+/* A side that the peer has ended with a reset has nothing unread and nothing to stop, and one that
+ * the peer has stopped can be finished, and reset, to no effect. */
+static void tell_after_peer(const struct sim_options *options)
+{
+    struct story_pair pair = story_pair(options, NULL, NULL);
+    struct side sides[2] = {0};
+    const struct iq_route routes[] = {
+        {.alpn = APP_ALPN, .handler = &side_handler, .data = &sides[1]}, {0}};
+    struct iq_conn *conn;
+    unsigned finishes;
+
+    watch_listen(pair.accepts, routes);
+    conn = story_connect(&pair, &side_handler, &sides[0]);
+    for (finishes = 0; finishes < 2; finishes++) {
+        sides[0] = sides[1] = (struct side){0};
+        SIM_EXPECT(pair.sim, watch_open_bi(&sides[0].stream, conn) == 0);
+        perform(sides[0].stream, WRITE);
+        sim_run_for(pair.sim, A_WHILE);
+        perform(sides[0].stream, STOP);
+        sim_run_for(pair.sim, A_WHILE);
+        SIM_EXPECT(pair.sim, sides[1].stop_seen == STOP_CODE && sides[1].stream != NULL);
+        perform(sides[1].stream, finishes == 1 ? FINISH : RESET);
+        perform(sides[0].stream, RESET);
+        sim_run_for(pair.sim, A_WHILE);
+        SIM_EXPECT(pair.sim, sides[1].reset_seen == RESET_CODE);
+        SIM_EXPECT(pair.sim, sides[0].reset_seen == 0 && sides[0].stop_seen == 0);
+        SIM_EXPECT(pair.sim, sides[0].closed && sides[1].closed);
+    }
+    sim_free(pair.sim);
+}
+
 /* What is written to a peer that wants to hear no more is swallowed: a handler that does not know
  * of it comes to its end all the same. */
 static void tell_stopped_swallows(const struct sim_options *options)
@@ -248,13 +313,13 @@ static void tell_implicit_given_up(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
-/* A handler without on_stream_ready wants no streams: the peer sees them stopped and reset. */
+/* A handler without on_stream_ready wants no streams: the peer sees them stopped, and ended. */
 static void tell_unwanted(const struct sim_options *options)
 {
     static const struct iq_protocol_handler nothing = {0};
     static const struct iq_route routes[] = {{.alpn = APP_ALPN, .handler = &nothing}, {0}};
     struct story_pair pair = story_pair(options, NULL, NULL);
-    struct side side = {.reset_seen = 1, .stop_seen = 1};
+    struct side side = {.stop_seen = 1};
     struct iq_stream *stream;
     struct iq_conn *conn;
 
@@ -263,7 +328,7 @@ static void tell_unwanted(const struct sim_options *options)
     SIM_EXPECT(pair.sim, watch_open_bi(&stream, conn) == 0);
     (void)iq_stream_write(stream, "x", 1);
     sim_run_for(pair.sim, A_WHILE);
-    SIM_EXPECT(pair.sim, side.closed && side.reset_seen == 0 && side.stop_seen == 0);
+    SIM_EXPECT(pair.sim, side.closed && side.ended && side.stop_seen == 0);
     sim_free(pair.sim);
 }
 
@@ -306,6 +371,8 @@ static void tell_end_once(const struct sim_options *options)
 const struct story stream_end_stories[] = {
     {.name = "streams_reset_and_stop", .run = tell_reset_and_stop},
     {.name = "streams_reset_and_stop_codes", .run = tell_reset_and_stop_codes, .seeds = 5},
+    {.name = "streams_again", .run = tell_again, .seeds = 3},
+    {.name = "streams_after_peer", .run = tell_after_peer, .seeds = 3},
     {.name = "streams_stopped_swallows", .run = tell_stopped_swallows, .seeds = 3},
     {.name = "streams_implicit_given_up", .run = tell_implicit_given_up, .seeds = 5},
     {.name = "streams_unwanted", .run = tell_unwanted, .seeds = 3},

@@ -12,11 +12,16 @@ struct watched_conn {
     bool opened;
 };
 
+struct watched_stream {
+    struct iq_stream *stream;
+    bool dropped, stopped, delivered;
+};
+
 struct watch {
     struct sim *sim;
     struct watched_conn *conns;
     size_t conn_count, conn_capacity;
-    struct iq_stream **streams;
+    struct watched_stream *streams;
     size_t stream_count, stream_capacity;
     uint64_t callback_count;
     uint64_t closed_conns;
@@ -80,7 +85,7 @@ static size_t find_stream(const struct watch *watch, const struct iq_stream *str
 {
     size_t i;
 
-    for (i = 0; i < watch->stream_count && watch->streams[i] != stream; i++) {
+    for (i = 0; i < watch->stream_count && watch->streams[i].stream != stream; i++) {
     }
     return i;
 }
@@ -90,9 +95,9 @@ static void add_stream(struct watch *watch, struct iq_stream *stream)
     if (watch->stream_count == watch->stream_capacity) {
         watch->stream_capacity = watch->stream_capacity * 2 + 16;
         watch->streams =
-            sim_realloc(watch->streams, watch->stream_capacity * sizeof(struct iq_stream *));
+            sim_realloc(watch->streams, watch->stream_capacity * sizeof(*watch->streams));
     }
-    watch->streams[watch->stream_count++] = stream;
+    watch->streams[watch->stream_count++] = (struct watched_stream){.stream = stream};
 }
 
 /* A stream makes its first appearance only if the peer has opened it. */
@@ -114,13 +119,16 @@ static bool closed_by_us(const struct iq_conn *conn)
     return conn->state >= IQ_CONN_CLOSING && conn->why.how == IQ_CLOSED_BY_US;
 }
 
-/* After its own close the application hears of nothing but the end. */
+/* After its own close, or the drop of the stream, the application hears of nothing but the end. */
 static struct watched_conn *see_news(struct iq_stream *stream)
 {
     const struct iq_conn *conn = iq_stream_conn(stream);
+    struct watched_conn *watched = see_stream(stream);
+    const struct watch *watch = watch_of(conn);
 
-    SIM_EXPECT(watch_of(conn)->sim, !closed_by_us(conn));
-    return see_stream(stream);
+    SIM_EXPECT(watch->sim, !closed_by_us(conn));
+    SIM_EXPECT(watch->sim, !watch->streams[find_stream(watch, stream)].dropped);
+    return watched;
 }
 
 /* The callbacks */
@@ -200,8 +208,7 @@ static void on_stream_ready(struct iq_stream *stream)
     if (inner->on_stream_ready != NULL) {
         inner->on_stream_ready(stream);
     } else if (!iq_stream_is_ours(stream)) {
-        iq_stream_stop(stream, 0);
-        iq_stream_reset(stream, 0);
+        watch_drop(stream);
     }
     after(iq_stream_conn(stream), stream);
 }
@@ -221,9 +228,29 @@ static void on_stream_reset(struct iq_stream *stream, uint64_t code)
 static void on_stream_stopped(struct iq_stream *stream, uint64_t code)
 {
     const struct iq_protocol_handler *inner = see_news(stream)->inner;
+    struct watch *watch = watch_of(iq_stream_conn(stream));
+    struct watched_stream *watched = &watch->streams[find_stream(watch, stream)];
+
+    SIM_EXPECT(watch->sim, !watched->stopped && !watched->delivered);
+    watched->stopped = true;
 
     if (inner->on_stream_stopped != NULL) {
         inner->on_stream_stopped(stream, code);
+    }
+    after(iq_stream_conn(stream), stream);
+}
+
+static void on_stream_delivered(struct iq_stream *stream)
+{
+    const struct iq_protocol_handler *inner = see_news(stream)->inner;
+    struct watch *watch = watch_of(iq_stream_conn(stream));
+    struct watched_stream *watched = &watch->streams[find_stream(watch, stream)];
+
+    SIM_EXPECT(watch->sim, !watched->delivered && !watched->stopped);
+    SIM_EXPECT(watch->sim, stream->finished && stream->unacked.len == 0);
+    watched->delivered = true;
+    if (inner->on_stream_delivered != NULL) {
+        inner->on_stream_delivered(stream);
     }
     after(iq_stream_conn(stream), stream);
 }
@@ -235,6 +262,37 @@ static void on_streams_allowed(struct iq_conn *conn)
     SIM_EXPECT(watch_of(conn)->sim, find_conn(conn)->opened);
     if (inner->on_streams_allowed != NULL) {
         inner->on_streams_allowed(conn);
+    }
+    after(conn, NULL);
+}
+
+/* What a connection hears that is open, and that the application has not closed. */
+static struct watched_conn *see_conn(const struct iq_conn *conn)
+{
+    struct watched_conn *watched = find_conn(conn);
+
+    SIM_EXPECT(watched->node->sim, watched->opened);
+    SIM_EXPECT(watched->node->sim,
+               conn->state < IQ_CONN_CLOSING || conn->why.how != IQ_CLOSED_BY_US);
+    return watched;
+}
+
+static void on_datagram(struct iq_conn *conn, struct iq_bytes datagram)
+{
+    const struct iq_protocol_handler *inner = see_conn(conn)->inner;
+
+    if (inner->on_datagram != NULL) {
+        inner->on_datagram(conn, datagram);
+    }
+    after(conn, NULL);
+}
+
+static void on_datagrams_allowed(struct iq_conn *conn)
+{
+    const struct iq_protocol_handler *inner = see_conn(conn)->inner;
+
+    if (inner->on_datagrams_allowed != NULL) {
+        inner->on_datagrams_allowed(conn);
     }
     after(conn, NULL);
 }
@@ -259,7 +317,7 @@ static void on_closed(struct iq_conn *conn, const struct iq_close_reason *why)
     size_t i;
 
     for (i = 0; i < watch->stream_count; i++) {
-        SIM_EXPECT(watch->sim, iq_stream_conn(watch->streams[i]) != conn);
+        SIM_EXPECT(watch->sim, iq_stream_conn(watch->streams[i].stream) != conn);
     }
     SIM_EXPECT(watch->sim, why->text != NULL && why->text[why->text_len] == '\0');
     if (watched->inner->on_closed != NULL) {
@@ -290,7 +348,10 @@ static const struct iq_protocol_handler watching = {
     .on_stream_ready = on_stream_ready,
     .on_stream_reset = on_stream_reset,
     .on_stream_stopped = on_stream_stopped,
+    .on_stream_delivered = on_stream_delivered,
     .on_streams_allowed = on_streams_allowed,
+    .on_datagram = on_datagram,
+    .on_datagrams_allowed = on_datagrams_allowed,
     .on_stream_closed = on_stream_closed,
     .on_closed = on_closed,
     .on_shutdown = on_shutdown,
@@ -366,6 +427,16 @@ int watch_open_uni(struct iq_stream **stream, struct iq_conn *conn)
         add_stream(watch_of(conn), *stream);
     }
     return rc;
+}
+
+void watch_drop(struct iq_stream *stream)
+{
+    struct watch *watch = watch_of(iq_stream_conn(stream));
+    const size_t place = find_stream(watch, stream);
+
+    SIM_EXPECT(watch->sim, place < watch->stream_count);
+    watch->streams[place].dropped = true;
+    iq_stream_drop(stream);
 }
 
 void watch_each_callback(struct sim *sim, watch_function *function, void *arg)

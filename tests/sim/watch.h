@@ -27,6 +27,9 @@ int watch_dial(struct iq_conn **conn, struct sim_node *node, const struct iq_add
 int watch_open_bi(struct iq_stream **stream, struct iq_conn *conn);
 int watch_open_uni(struct iq_stream **stream, struct iq_conn *conn);
 
+/* iq_stream_drop(), watched. */
+void watch_drop(struct iq_stream *stream);
+
 /* How many callbacks there have been, and something to do at the end of each: `stream` may be
  * NULL.  Neither is touched in a closed callback after the story's handler has returned. */
 typedef void watch_function(struct sim *sim, struct iq_conn *conn, struct iq_stream *stream,

@@ -51,6 +51,7 @@ static void test_numbers_stay(void **state)
     assert_int_equal(IQ_ERR_VALIDATED, -17);
     assert_int_equal(IQ_ERR_INVALID_TICKET, -18);
     assert_int_equal(IQ_ERR_UNKNOWN_ALPN, -19);
+    assert_int_equal(IQ_ERR_UNSUPPORTED, -20);
 }
 
 static void test_other_numbers_have_a_text(void **state)

@@ -1,0 +1,117 @@
+/* Reads close packets.  Every step checks what is left; a step that fails ends the reading. */
+#include "close_frame.h"
+
+/* RFC 9000, section 19.  A type is written in its shortest form (section 12.4), these in a byte. */
+enum frame_type {
+    FRAME_PADDING = 0x00,
+    FRAME_ACK = 0x02,
+    FRAME_ACK_ECN = 0x03,
+    FRAME_CLOSE = 0x1c,
+    FRAME_CLOSE_APPLICATION = 0x1d,
+};
+
+/* Takes `len` bytes from the front. */
+static bool take(struct iq_bytes *taken, struct iq_bytes *left, uint64_t len)
+{
+    if (len > left->len) {
+        return false;
+    }
+    *taken = (struct iq_bytes){.data = left->data, .len = (size_t)len};
+    left->data += len;
+    left->len -= (size_t)len;
+    return true;
+}
+
+/* The first two bits tell the length: 1, 2, 4 or 8 bytes.  RFC 9000, section 16. */
+static bool read_varint(uint64_t *number, struct iq_bytes *left)
+{
+    struct iq_bytes bytes;
+    size_t i;
+
+    if (left->len == 0 || !take(&bytes, left, UINT64_C(1) << (left->data[0] >> 6))) {
+        return false;
+    }
+    *number = bytes.data[0] & 0x3f;
+    for (i = 1; i < bytes.len; i++) {
+        *number = *number << 8 | bytes.data[i];
+    }
+    return true;
+}
+
+/* A count that is larger than what is left runs into its end. */
+static bool skip_varints(struct iq_bytes *left, uint64_t count)
+{
+    uint64_t ignored;
+
+    for (; count > 0; count--) {
+        if (!read_varint(&ignored, left)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What is acknowledged does not matter any more. */
+static bool skip_ack(struct iq_bytes *left, bool with_ecn)
+{
+    uint64_t range_count;
+
+    return skip_varints(left, 2) && /* the largest, and the delay */
+           read_varint(&range_count, left) && skip_varints(left, 1 + 2 * range_count) &&
+           skip_varints(left, with_ecn ? 3 : 0); /* ECT(0), ECT(1), CE */
+}
+
+static bool read_close(struct iq_close_frame *frame, struct iq_bytes *left, bool by_application)
+{
+    uint64_t reason_len;
+
+    frame->by_application = by_application;
+    return read_varint(&frame->code, left) &&
+           skip_varints(left, by_application ? 0 : 1) && /* the frame that was at fault */
+           read_varint(&reason_len, left) && take(&frame->reason, left, reason_len);
+}
+
+/* Reads one frame.  Of several closes the first counts. */
+static bool read_frame(struct iq_close_frame *frame, bool *found, struct iq_bytes *left)
+{
+    struct iq_close_frame close;
+    struct iq_bytes type;
+
+    if (!take(&type, left, 1)) {
+        return false;
+    }
+    switch (type.data[0]) {
+    case FRAME_PADDING:
+        return true;
+    case FRAME_ACK:
+    case FRAME_ACK_ECN:
+        return skip_ack(left, type.data[0] == FRAME_ACK_ECN);
+    case FRAME_CLOSE:
+    case FRAME_CLOSE_APPLICATION:
+        if (!read_close(&close, left, type.data[0] == FRAME_CLOSE_APPLICATION)) {
+            return false;
+        }
+        if (!*found) {
+            *frame = close;
+        }
+        *found = true;
+        return true;
+    }
+    return false;
+}
+
+bool iq_close_frame_read(struct iq_close_frame *frame, struct iq_bytes payload)
+{
+    struct iq_close_frame first;
+    bool found = false;
+
+    while (payload.len > 0) {
+        if (!read_frame(&first, &found, &payload)) {
+            return false;
+        }
+    }
+    if (found) {
+        *frame = first;
+    }
+    return found;
+}
