@@ -47,6 +47,15 @@ struct iq_endpoint_config {
     uint64_t conn_send_buffer;   /* 10000000 bytes on all streams of a connection together */
     uint16_t max_datagram_size;  /* 1452 bytes of UDP payload that discovery may reach; 1200 up */
 
+    /*
+     * How many TLS sessions are kept in memory, of peers that dial and of those that are dialled,
+     * so that the next connection of the two costs less: it resumes one, and needs no signatures.
+     * The peer's id is the one that was proven when the session was made, and is compared again
+     * with the one that is dialled; every session is used once.  RFC 8446, section 2.2.  0: none;
+     * iroh keeps 256.  Early data needs them on both sides (protocol.h).
+     */
+    uint32_t sessions_max;
+
     /* For those who look with Wireshark: every secret of every connection, one line of the NSS key
      * log format each, without a newline.  Whoever has them reads all traffic.  NULL: none. */
     void (*on_secret)(const char *line, void *arg);

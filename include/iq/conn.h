@@ -1,9 +1,10 @@
 /*
  * A connection: a peer that has proven its id, a protocol, and any number of streams.
  *
- * It begins with the handler's on_accept or on_connect and ends with on_closed, unless the
- * handler's on_accepting refuses it.  Streams that nobody writes on do not exist for the peer: two
- * sides that both wait to read first wait for ever.
+ * It begins with the handler's on_accept or on_connect, or with on_accept_early or on_connect_early
+ * if there can be early data (protocol.h), and ends with on_closed, unless the handler's
+ * on_accepting refuses it.  Streams that nobody writes on do not exist for the peer: two sides that
+ * both wait to read first wait for ever.
  *
  * Beside its streams it carries datagrams: messages of one packet at most, each whole or not at
  * all, without order and without repetition.  Nobody tells the sender which have arrived.
@@ -61,11 +62,12 @@ const char *iq_close_reason_str(const struct iq_close_reason *why, char *str, si
 #define IQ_CLOSE_REASON_STR_SIZE 512 /* enough for all but the longest texts */
 
 /* The peer's id: a valid key that the peer has proven to hold, on the connect side the one that was
- * dialled.  NULL where nobody has proven anything: in the on_closed of a dial that failed, and on
- * the accept side of an anonymous route.  Valid as long as the connection. */
+ * dialled.  NULL where nobody has proven anything: on the accept side of an anonymous route, and in
+ * the on_closed of a dial that failed, unless there was an on_connect_early.  Valid as long as the
+ * connection. */
 const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
 
-/* Where the peer is now.  Valid until the next callback. */
+/* Where the peer is now: it may move (RFC 9000, section 9).  Valid until the next callback. */
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn);
 
 /* Our own address on the way there.  Valid until the next callback. */
@@ -74,8 +76,31 @@ const struct iq_socket_addr *iq_conn_local_addr(const struct iq_conn *conn);
 /* Whether we dialled the peer; else it dialled us. */
 bool iq_conn_is_dialled(const struct iq_conn *conn);
 
-/* The protocol that both sides speak: not empty, valid as long as the connection. */
+/* The protocol that both sides speak: not empty, valid as long as the connection.  Of a dial that
+ * offers several the first of them, until on_connect. */
 const char *iq_conn_alpn(const struct iq_conn *conn);
+
+/* Whether the handshake has resumed the session of an earlier connection (sessions_max). */
+bool iq_conn_is_resumed(const struct iq_conn *conn);
+
+/*
+ * From on_connect or on_accept on: whether early data was allowed by both sides.  If on the connect
+ * side it was not, nothing of it has arrived, and the streams of on_connect_early are gone: each
+ * has had its on_stream_closed, and before on_connect.  So a protocol with early data begins like
+ * this:
+ *
+ *     static void connected(struct iq_conn *conn)
+ *     {
+ *         if (!iq_conn_early_data_accepted(conn)) {
+ *             ask(conn);
+ *         }
+ *     }
+ *
+ *     static const struct iq_protocol_handler asker = {
+ *         .on_connect_early = ask, .on_connect = connected, ...
+ *     };
+ */
+bool iq_conn_early_data_accepted(const struct iq_conn *conn);
 
 struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn);
 

@@ -61,7 +61,8 @@ void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *
  *
  * Of several addresses those that have a route from here are tried in their order, each 250 ms
  * after the one before or as soon as that has failed, until the first is proven.  RFC 8305, in
- * spirit.
+ * spirit.  A dial with early data (on_connect_early in protocol.h) tries one address only: that at
+ * which the peer was last.
  *
  * IQ_ERR_CLOSED; IQ_ERR_SELF for our own id; IQ_ERR_INVALID_ALPN; IQ_ERR_INVALID_KEY for an id that
  * nobody can hold; IQ_ERR_NO_ADDR; IQ_ERR_UNREACHABLE if no address has a route from our sockets;
@@ -73,13 +74,33 @@ IQ_MUST_CHECK int iq_endpoint_connect(struct iq_endpoint *endpoint, const struct
 
 struct iq_connect_options {
     uint32_t timeout_ms; /* 0: the endpoint's connect_timeout_ms.  At most the idle time-out. */
+
+    /* Protocols that may be spoken instead, offered behind the dial's own; ends with NULL.  The
+     * peer chooses, most often by an order of its own (RFC 7301, section 3.2), and iq_conn_alpn()
+     * tells what.  NULL: none. */
+    const char *const *more_alpns;
 };
 
-/* The same with options; NULL means none. */
+/* The same with options, which are copied; NULL means none.  IQ_ERR_INVALID_ALPN also for an empty
+ * or too long one of `more_alpns`, and for more than IQ_ALPNS_MAX protocols in all. */
 IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr *addr,
                                            const char *alpn,
                                            const struct iq_protocol_handler *handler, void *data,
                                            const struct iq_connect_options *options);
+
+/*
+ * For programs that know that the network has changed: another Wi-Fi, a cable pulled out.  Every
+ * connection that this endpoint has dialled, and that would now leave from another address, moves
+ * there as soon as a round trip over the new path succeeds (RFC 9000, section 9); its streams
+ * notice nothing but the pause.  Where there is no way to the peer now, or the peer forbids it, the
+ * connection stays as it is, and ends by its idle time-out unless the network comes back.
+ *
+ * On Linux an endpoint that is bound to all addresses notices by itself (netlink), unless the
+ * system forbids that: it is then as elsewhere, where programs have to call this.  An endpoint that
+ * is bound to certain addresses moves only from one of them to another.  The side that was dialled
+ * cannot move: it follows its peer, and iq_conn_remote_addr() with it.
+ */
+void iq_endpoint_network_changed(struct iq_endpoint *endpoint);
 
 /*
  * Closes the endpoint: every handler hears on_shutdown for each of its connections, those that are

@@ -21,7 +21,7 @@
     X(IQ_ERR_CLOSED, -5, "the object is closed or closing")                                        \
     X(IQ_ERR_INVALID_KEY, -6, "not a valid ed25519 key")                                           \
     X(IQ_ERR_INVALID_ADDR, -7, "not an address, or not one that this endpoint can use")            \
-    X(IQ_ERR_INVALID_ALPN, -8, "an ALPN must have 1 to 255 bytes")                                 \
+    X(IQ_ERR_INVALID_ALPN, -8, "an ALPN must have 1 to 255 bytes, and a dial at most 16 of them")  \
     X(IQ_ERR_NO_ADDR, -9, "no address to dial")                                                    \
     X(IQ_ERR_SELF, -10, "connecting to ourself is not supported")                                  \
     X(IQ_ERR_ADDR_IN_USE, -11, "the address is in use")                                            \

@@ -20,12 +20,23 @@
 
 #include "iq/bytes.h"
 
-#define IQ_ALPN_MAX 255 /* bytes, and at least one.  RFC 7301, section 3.1 */
+#define IQ_ALPN_MAX  255 /* bytes, and at least one.  RFC 7301, section 3.1 */
+#define IQ_ALPNS_MAX 16  /* protocols that one dial offers */
 
 struct iq_close_reason;
 struct iq_conn;
 struct iq_stream;
 
+/*
+ * Early data (RFC 8446, section 2.3) saves a round trip: a peer that has been here before sends its
+ * first bytes together with its first packet.  The price is replay: whoever records such a flight
+ * can send it again, and the copy looks as good as the original.  An endpoint accepts a session
+ * once, so nothing is heard twice there by itself.  But a copy that arrives first is heard, and the
+ * peer, whose own flight is refused then, says everything again.  So early data may only ask for
+ * what does no harm when it is done twice: a question, but no payment.  Whether that is so only the
+ * protocol knows, which takes part with on_connect_early and on_accept_early.  RFC 8446, section 8;
+ * RFC 9001, section 9.2.
+ */
 struct iq_protocol_handler {
     /*
      * The peer connected to us, and has proven its iq_conn_remote_id(), unless
@@ -44,6 +55,25 @@ struct iq_protocol_handler {
     /* We connected to the peer, and it holds the key that we dialled.  It comes half a round trip
      * before the peer has seen our own key, and the peer may still refuse it: on_closed tells. */
     void (*on_connect)(struct iq_conn *conn);
+
+    /*
+     * We are about to connect to a peer that lets us send early data: what is opened and written
+     * from now until on_connect can be replayed.  iq_conn_remote_id() is the id that is dialled,
+     * which the peer has proven in the earlier connection.  Whether it has taken the early data is
+     * known in on_connect, from iq_conn_early_data_accepted().
+     * It comes when there is a session for the dial's own protocol that allows early data, made at
+     * one of the addresses that are dialled.  Left out: early data is never sent.
+     */
+    void (*on_connect_early)(struct iq_conn *conn);
+
+    /*
+     * The peer resumes an earlier connection, and may send early data: what its streams bring
+     * before on_accept can be a replay, and what is written before then goes to somebody who may
+     * have no part in it.  iq_conn_remote_id() is the id that was proven in the earlier connection.
+     * on_accept follows when the handshake is complete, unless on_closed comes first.
+     * Left out: early data of this protocol is refused, and the peer sends it again later.
+     */
+    void (*on_accept_early)(struct iq_conn *conn);
 
     /*
      * The stream can make progress: bytes or their end have arrived, or there is room to write

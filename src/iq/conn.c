@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alpn.h"
 #include "conn_state.h"
 
 /* Bytes by which a connection is known in one of the endpoint's maps. */
@@ -107,19 +108,21 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
 }
 
 int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env, const struct iq_path *path,
-                 const struct iq_id *id, const char *alpn, uint32_t timeout_ms)
+                 const struct iq_id *id, const char *alpns, uint32_t timeout_ms)
 {
     struct iq_conn *self = new_conn(env, path, true);
-    int rc = IQ_ERR_NOMEM;
+    int rc;
 
     if (self == NULL) {
-        return rc;
+        return IQ_ERR_NOMEM;
     }
-    self->alpn = strdup(alpn);
-    if (self->alpn == NULL) {
+    rc = iq_alpns_copy(&self->alpns, alpns);
+    if (rc != 0) {
         goto fail;
     }
-    rc = iq_tls_dial(&self->tls, env->tls, id, alpn);
+    self->alpn = self->alpns;
+    self->remote_id = *id;
+    rc = iq_tls_dial(&self->tls, env->tls, id, self->alpns);
     if (rc != 0) {
         goto fail;
     }
@@ -133,6 +136,15 @@ int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env, const struct iq
 fail:
     iq_conn_free(self);
     return rc;
+}
+
+void iq_conn_start_early(struct iq_conn *conn)
+{
+    conn->sent_early = iq_tls_session_start_early(conn->tls);
+    if (conn->sent_early) {
+        conn->state = IQ_CONN_EARLY;
+        conn->news_early = true;
+    }
 }
 
 int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
@@ -196,7 +208,7 @@ void iq_conn_free(struct iq_conn *conn)
     conn->env->conn_count--;
     free(conn->close_packet);
     free(conn->why_text);
-    free(conn->alpn);
+    free(conn->alpns);
     free(conn);
 }
 
@@ -230,7 +242,7 @@ void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_
 
 const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn)
 {
-    return conn->id_is_proven ? &conn->remote_id : NULL;
+    return conn->id_is_proven || conn->sent_early ? &conn->remote_id : NULL;
 }
 
 const struct iq_socket_addr *iq_conn_remote_addr(const struct iq_conn *conn)
@@ -247,6 +259,10 @@ bool iq_conn_is_dialled(const struct iq_conn *conn) { return conn->dials; }
 
 const char *iq_conn_alpn(const struct iq_conn *conn) { return conn->alpn; }
 
+bool iq_conn_is_resumed(const struct iq_conn *conn) { return conn->is_resumed; }
+
+bool iq_conn_early_data_accepted(const struct iq_conn *conn) { return conn->early_accepted; }
+
 struct iq_endpoint *iq_conn_endpoint(const struct iq_conn *conn) { return conn->env->endpoint; }
 
 void *iq_conn_data(const struct iq_conn *conn) { return conn->data; }
@@ -259,10 +275,10 @@ static int open_stream(struct iq_stream **stream, struct iq_conn *conn,
     struct iq_stream *self;
     int rc;
 
-    if (conn->state != IQ_CONN_OPEN) {
+    if (conn->state != IQ_CONN_OPEN && conn->state != IQ_CONN_EARLY) {
         return IQ_ERR_CLOSED;
     }
-    if (conn->news_open) {
+    if (!conn->dials && !conn->is_known) {
         return IQ_ERR_AGAIN; /* on_accepting may still refuse it */
     }
     self = iq_stream_new(&conn->streams, 0, true);

@@ -48,8 +48,8 @@ static uint64_t peers_limit(const struct iq_conn *conn)
 static size_t max_len(const struct iq_conn *conn)
 {
     const size_t of_peer = less(peers_limit(conn), FRAME_OVERHEAD_MAX);
-    const size_t of_path = less(ngtcp2_conn_get_path_max_tx_udp_payload_size(conn->quic),
-                                FIRST_BYTE_LEN + ngtcp2_conn_get_dcid(conn->quic)->datalen +
+    const size_t of_path =
+        less(iq_conn_mtu(conn), FIRST_BYTE_LEN + ngtcp2_conn_get_dcid(conn->quic)->datalen +
                                     PACKET_NUMBER_LEN_MAX + TAG_LEN + FRAME_OVERHEAD_MAX);
 
     return of_peer < of_path ? of_peer : of_path;

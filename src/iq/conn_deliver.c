@@ -1,6 +1,7 @@
 /*
- * What the handler of a connection hears, and in which order: that the connection is open, what it
- * may send again, the datagrams, the news of the streams, then their end and its own.
+ * What the handler of a connection hears, and in which order: that there may be early data, that
+ * the connection is open, what it may send again, the datagrams, the news of the streams, then
+ * their end and its own.
  *
  * Only iq_endpoint_turn() gets here.  A handler may call whatever it likes: what it wants is noted,
  * and nothing that it can hold a pointer to is freed before it was told so.
@@ -14,10 +15,11 @@ static bool wants_news(const struct iq_conn *conn)
            (conn->state < IQ_CONN_CLOSING || conn->why.how != IQ_CLOSED_BY_US);
 }
 
-/* Asks whether the peer may speak the protocol.  If not, its handler forgets the connection. */
+/* Asks, once, whether the peer may speak the protocol.  If not, its handler forgets the connection.
+ */
 static bool is_welcome(struct iq_conn *conn)
 {
-    if (conn->dials || conn->handler->on_accepting == NULL) {
+    if (conn->dials || conn->is_known || conn->handler->on_accepting == NULL) {
         return true;
     }
     if (conn->handler->on_accepting(conn) && wants_news(conn)) {
@@ -28,12 +30,25 @@ static bool is_welcome(struct iq_conn *conn)
     return false;
 }
 
+/* Without this callback there is no early data. */
+static void tell_early(struct iq_conn *conn)
+{
+    conn->news_early = false;
+    conn->is_known = true;
+    if (conn->dials) {
+        conn->handler->on_connect_early(conn);
+    } else {
+        conn->handler->on_accept_early(conn);
+    }
+}
+
 static void tell_open(struct iq_conn *conn)
 {
     void (*tell)(struct iq_conn *) =
         conn->dials ? conn->handler->on_connect : conn->handler->on_accept;
 
     conn->news_open = false;
+    conn->is_known = true;
     conn->opened_told = true;
     if (conn->dials) {
         conn->env->stats.conns_dialled++;
@@ -173,7 +188,7 @@ static void tell_closed(struct iq_conn *conn)
     struct iq_list *node;
 
     conn->closed_told = true;
-    if (conn->news_open && !conn->dials) {
+    if (!conn->dials && !conn->is_known) {
         conn->handler = NULL; /* it has never heard of this connection */
     }
     for (node = conn->streams.all.next; node != &conn->streams.all; node = node->next) {
@@ -189,6 +204,13 @@ void iq_conn_deliver(struct iq_conn *conn)
 {
     if (conn->streams.out_of_memory) {
         iq_conn_fail(conn, NGTCP2_ERR_NOMEM);
+    }
+    if (conn->news_early && wants_news(conn) && is_welcome(conn)) {
+        tell_early(conn);
+    }
+    if (conn->news_early_refused && wants_news(conn)) {
+        conn->news_early_refused = false;
+        tell_streams(conn); /* that they are gone, all that there are */
     }
     if (conn->news_open && wants_news(conn) && is_welcome(conn)) {
         tell_open(conn);

@@ -86,11 +86,26 @@ static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type typ
 
 /* The handshake */
 
+/* Here, and not when the connection was made: an attempt that is never started must not use up a
+ * session. */
+static int start_handshake(ngtcp2_conn *quic, void *user_data)
+{
+    const struct iq_conn *conn = user_data;
+
+    iq_tls_session_resume(conn->tls);
+    return ngtcp2_crypto_client_initial_cb(quic, user_data);
+}
+
 static int note_handshake(ngtcp2_conn *quic, void *user_data)
 {
     struct iq_conn *conn = user_data;
 
     conn->handshake_completed = true;
+    if (conn->sent_early && !iq_tls_session_early_accepted(conn->tls)) {
+        conn->news_early_refused = true;
+        iq_streams_note_refused(&conn->streams); /* ngtcp2 forgets them without a word */
+        return ngtcp2_conn_tls_early_data_rejected(quic);
+    }
     return 0;
 }
 
@@ -105,6 +120,22 @@ static int make_next_keys(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_sec
     conn->next_keys_made = true;
     return ngtcp2_crypto_update_key_cb(quic, rx_secret, tx_secret, rx_aead_ctx, rx_iv, tx_aead_ctx,
                                        tx_iv, rx_now, tx_now, len, user_data);
+}
+
+static int note_handshake_confirmed(ngtcp2_conn *quic, void *user_data)
+{
+    struct iq_conn *conn = user_data;
+
+    conn->handshake_confirmed = true;
+    return 0;
+}
+
+static int note_path_tried(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path,
+                           const ngtcp2_path *fallback, ngtcp2_path_validation_result result,
+                           void *user_data)
+{
+    iq_conn_note_path_tried(user_data, result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
+    return 0;
 }
 
 static int note_stateless_reset(ngtcp2_conn *quic, const ngtcp2_pkt_stateless_reset *reset,
@@ -230,7 +261,7 @@ static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data,
 }
 
 static const ngtcp2_callbacks callbacks = {
-    .client_initial = ngtcp2_crypto_client_initial_cb,
+    .client_initial = start_handshake,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
     .encrypt = ngtcp2_crypto_encrypt_cb,
@@ -247,6 +278,8 @@ static const ngtcp2_callbacks callbacks = {
     .remove_connection_id = remove_cid,
     .dcid_status = note_peer_cid,
     .handshake_completed = note_handshake,
+    .handshake_confirmed = note_handshake_confirmed,
+    .path_validation = note_path_tried,
     .recv_stateless_reset = note_stateless_reset,
     .stream_open = note_stream_open,
     .recv_stream_data = note_stream_data,

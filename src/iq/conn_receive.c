@@ -103,30 +103,49 @@ void iq_conn_fail(struct iq_conn *conn, int rc)
     }
 }
 
-/* The handshake is complete: who is it, and what do we speak? */
-static void establish(struct iq_conn *conn)
+/* Who is it, and what do we speak?  False: that was the end of the connection. */
+static bool meet(struct iq_conn *conn)
 {
     struct iq_tls_peer peer;
     const uint8_t alert = iq_tls_session_peer(conn->tls, &peer);
 
     if (alert != 0) {
         end_with_alert(conn, alert);
-        return;
+        return false;
     }
     conn->remote_id = peer.id;
     conn->id_is_proven = peer.has_id;
-    if (peer.route != NULL) {
-        conn->alpn = strdup(peer.route->alpn);
-        if (conn->alpn == NULL) {
+    conn->is_resumed = iq_tls_session_is_resumed(conn->tls);
+    if (conn->dials) {
+        conn->alpn = peer.alpn;
+    } else if (conn->alpns == NULL) { /* else it is known since the early data */
+        conn->alpn = conn->alpns = strdup(peer.route->alpn);
+        if (conn->alpns == NULL) {
             iq_conn_fail(conn, NGTCP2_ERR_NOMEM);
-            return;
+            return false;
         }
         conn->handler = peer.route->handler;
         conn->data = peer.route->data;
-        iq_tls_session_free_routes(conn->tls);
     }
-    conn->state = IQ_CONN_OPEN;
-    conn->news_open = true;
+    return true;
+}
+
+/* Goes on to the next state, if the handshake has come so far. */
+static void establish(struct iq_conn *conn)
+{
+    if (conn->state >= IQ_CONN_OPEN) {
+        return;
+    }
+    if (conn->handshake_completed && meet(conn)) {
+        conn->state = IQ_CONN_OPEN;
+        conn->news_open = true;
+        conn->early_accepted = iq_tls_session_early_accepted(conn->tls);
+        iq_tls_session_free_routes(conn->tls); /* if it has some */
+    } else if (!conn->handshake_completed && !conn->dials && conn->state == IQ_CONN_HANDSHAKE &&
+               iq_tls_session_early_accepted(conn->tls) && meet(conn)) {
+        conn->state = IQ_CONN_EARLY;
+        conn->news_early = true;
+    }
 }
 
 /* The peer has not heard our close yet.  RFC 9000, section 10.2.1: answer, but ever less often. */
@@ -142,7 +161,7 @@ static void repeat_close(struct iq_conn *conn)
             .segment_len = conn->close_packet_len,
         };
 
-        iq_conn_env_send(conn->env, &out);
+        (void)iq_conn_env_send(conn->env, &out);
     }
 }
 
@@ -168,15 +187,14 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     if (rc == NGTCP2_ERR_RETRY) {
         return IQ_ERR_AGAIN;
     }
-    if (conn->handshake_completed && conn->state == IQ_CONN_HANDSHAKE) {
-        establish(conn);
-    }
+    establish(conn);
     if (close.seen) {
         drain_answered(conn, &close.why);
     } else if (rc != 0) {
         iq_conn_fail(conn, rc);
     } else {
-        iq_quic_path_to(&conn->path, ngtcp2_conn_get_path(conn->quic));
+        conn->heard_ns = conn->env->agenda.now_ns;
+        iq_conn_note_path(conn);
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
     return 0;
@@ -191,6 +209,8 @@ void iq_conn_expire(struct iq_conn *conn)
 
         if (rc != 0) {
             iq_conn_fail(conn, rc);
+        } else {
+            iq_conn_check_sizes(conn);
         }
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);

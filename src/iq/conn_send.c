@@ -22,13 +22,21 @@ static size_t count(const struct iq_datagrams *datagrams)
     return (datagrams->len + datagrams->segment_len - 1) / datagrams->segment_len;
 }
 
-void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
+int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
 {
-    if (!env->wire_is_full) {
-        env->stats.datagrams_sent += count(datagrams);
-        env->stats.bytes_sent += datagrams->len;
-        env->wire_is_full = env->wire->send(env->wire, datagrams) != 0;
+    int rc;
+
+    if (env->wire_is_full) {
+        return 0;
     }
+    env->stats.datagrams_sent += count(datagrams);
+    env->stats.bytes_sent += datagrams->len;
+    rc = env->wire->send(env->wire, datagrams);
+    if (rc == IQ_ERR_AGAIN) {
+        env->wire_is_full = true;
+        return 0;
+    }
+    return rc;
 }
 
 /* The same for those of a connection. */
@@ -38,7 +46,9 @@ static void send_datagrams(struct iq_conn *conn, const struct iq_datagrams *data
         conn->stats.datagrams_sent += count(datagrams);
         conn->stats.bytes_sent += datagrams->len;
     }
-    iq_conn_env_send(conn->env, datagrams);
+    if (iq_conn_env_send(conn->env, datagrams) == IQ_ERR_TOO_LONG) {
+        iq_conn_note_too_long(conn, datagrams->segment_len);
+    }
 }
 
 static void send_burst(struct burst *burst)
@@ -127,6 +137,18 @@ struct offer {
     uint32_t flags;
 };
 
+/*
+ * Whether ngtcp2 would put stream data into the next packet if it has some.  Before the handshake
+ * is complete (seen in 1.24) it leaves the padding of an Initial packet to the early data behind
+ * it, and then finds that congestion control forbids that: the peer must drop such an Initial (RFC
+ * 9000, section 14.1), however often it is repeated.
+ */
+static bool may_offer(const struct iq_conn *conn)
+{
+    return conn->state != IQ_CONN_EARLY || !conn->dials ||
+           ngtcp2_conn_get_cwnd_left(conn->quic) >= NGTCP2_MAX_UDP_PAYLOAD_SIZE;
+}
+
 /* From the first stream in `sending`. */
 static struct offer next_offer(const struct iq_conn *conn)
 {
@@ -136,7 +158,7 @@ static struct offer next_offer(const struct iq_conn *conn)
     struct iq_stream *stream;
     size_t i;
 
-    if (iq_list_is_empty(&streams->sending)) {
+    if (iq_list_is_empty(&streams->sending) || !may_offer(conn)) {
         return offer;
     }
     stream = IQ_CONTAINER_OF(streams->sending.next, struct iq_stream, in_sending);
@@ -158,6 +180,9 @@ static void note_taken(struct iq_conn *conn, const struct offer *offer, size_t t
 {
     struct iq_stream *stream = offer->stream;
 
+    if (stream->sent == 0) {
+        stream->waits_from_ns = conn->env->agenda.now_ns;
+    }
     stream->sent += taken;
     stream->finish_sent = (offer->flags & NGTCP2_WRITE_STREAM_FLAG_FIN) != 0 && taken == offer->len;
     stream->finish_sent_alone = stream->finish_sent && taken == 0;
@@ -296,7 +321,7 @@ static bool has_nothing_in_flight(const struct iq_conn *conn)
 static void send_packets(struct iq_conn *conn)
 {
     struct burst burst = {.conn = conn};
-    struct writer writer = {.packet_max = ngtcp2_conn_get_max_tx_udp_payload_size(conn->quic)};
+    struct writer writer = {.packet_max = iq_conn_packet_max(conn)};
     struct iq_list *node;
     int rc;
 
@@ -305,6 +330,7 @@ static void send_packets(struct iq_conn *conn)
     send_all_wishes(conn);
     rc = write_packets(conn, &writer, &burst);
     send_burst(&burst);
+    iq_conn_end_ping(conn);
     while ((node = iq_list_pop(&writer.blocked)) != NULL) {
         iq_stream_wait_for_turn(IQ_CONTAINER_OF(node, struct iq_stream, in_sending));
     }
@@ -313,6 +339,7 @@ static void send_packets(struct iq_conn *conn)
         return;
     }
     ngtcp2_conn_update_pkt_tx_time(conn->quic, conn->env->agenda.now_ns);
+    iq_conn_note_path(conn);
     if (!iq_list_is_empty(&conn->streams.perhaps_delivered) && has_nothing_in_flight(conn)) {
         iq_streams_note_nothing_in_flight(&conn->streams);
     }
@@ -393,6 +420,7 @@ static uint64_t next_deadline(const struct iq_conn *conn)
 {
     switch (conn->state) {
     case IQ_CONN_HANDSHAKE:
+    case IQ_CONN_EARLY:
     case IQ_CONN_OPEN:
         return may_send(conn) ? ngtcp2_conn_get_expiry(conn->quic) : conn->start_ns;
     case IQ_CONN_CLOSING: /* when the wire has room */
@@ -410,6 +438,7 @@ void iq_conn_send(struct iq_conn *conn)
     struct iq_conn_env *env = conn->env;
 
     if (!env->wire_is_full && conn->state < IQ_CONN_CLOSING) {
+        iq_conn_follow_path(conn);
         if (may_send(conn)) {
             send_packets(conn);
         }

@@ -1,8 +1,9 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), conn_datagram.c (messages without a stream), conn_quic.c (what ngtcp2 is told, and tells
- * us), and conn_decrypt.c (what it is not).
+ * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), conn_datagram.c
+ * (messages without a stream), conn_quic.c (what ngtcp2 is told, and tells us), and conn_decrypt.c
+ * (what it is not).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -46,6 +47,7 @@ struct iq_conn_env {
 
 enum iq_conn_state {
     IQ_CONN_HANDSHAKE,
+    IQ_CONN_EARLY, /* still, but streams can be used: early data, and the answers to it */
     IQ_CONN_OPEN,
     IQ_CONN_CLOSING,   /* the peer is to be told */
     IQ_CONN_LINGERING, /* it was told, and is told again when it still sends */
@@ -72,7 +74,8 @@ struct iq_conn {
     void *qlog;                                /* the application's file for it, NULL: none */
     const struct iq_protocol_handler *handler; /* NULL until the protocol is known */
     void *data;
-    char *alpn;
+    char *alpns;      /* what a dial offers (alpn.h), or the one that the peer has chosen */
+    const char *alpn; /* the one of them that is spoken */
     struct iq_id remote_id;
     struct iq_path path;        /* where the two ends are now */
     struct iq_conn_stats stats; /* the datagrams, and from LINGERING on all of it */
@@ -87,10 +90,30 @@ struct iq_conn {
     bool dials;
     bool id_is_proven;
     bool opened_told;
+    bool is_resumed;
+    bool sent_early;     /* or could have */
+    bool early_accepted; /* known when the handshake is complete */
+    bool is_known;       /* its handler has heard of it */
     bool closed_told;
+
+    /* The path: conn_path.c */
+    bool handshake_confirmed; /* before that nobody migrates.  RFC 9000, section 9 */
+    bool path_in_doubt;       /* the network has changed: is there another path now? */
+    bool wants_path;          /* there is, and it has not been tried */
+    bool path_is_tried;       /* one is being validated, beside the one in use */
+    struct iq_path wanted_path;
+    uint64_t path_tried_ns;
+    uint64_t heard_ns; /* when the last datagram arrived */
+    bool wants_ping;   /* the path has changed, and nothing is in flight on it */
+
+    /* The size of packets: conn_mtu.c */
+    uint64_t small_until_ns; /* the least until then; 0: what discovery has found */
+    uint64_t sizes_checked_ns;
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
+    bool news_early;
+    bool news_early_refused;
     bool news_open;
     bool news_streams_allowed;
     bool next_keys_made;   /* there are keys to change to.  RFC 9001, section 6 */
@@ -122,12 +145,15 @@ struct iq_conn_initial {
 
 /* conn.c */
 IQ_MUST_CHECK int iq_conn_dial(struct iq_conn **conn, struct iq_conn_env *env,
-                               const struct iq_path *path, const struct iq_id *id, const char *alpn,
-                               uint32_t timeout_ms);
+                               const struct iq_path *path, const struct iq_id *id,
+                               const char *alpns, uint32_t timeout_ms);
 IQ_MUST_CHECK int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
                                  const struct iq_conn_initial *initial,
                                  const struct iq_route *routes);
 void iq_conn_free(struct iq_conn *conn);
+
+/* What was dialled and has its handler begins with early data, if it can. */
+void iq_conn_start_early(struct iq_conn *conn);
 
 /* Frees what a connection that has ended does not need: QUIC, TLS, streams, datagrams. */
 void iq_conn_let_go(struct iq_conn *conn);
@@ -170,8 +196,38 @@ void iq_conn_send(struct iq_conn *conn);
 void iq_conn_answer_close(struct iq_conn *conn);
 
 /* Gives the wire some datagrams, and counts them.  On a full one they are lost, as datagrams may
- * be. */
-void iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+ * be. IQ_ERR_TOO_LONG: they are lost because the system carries none of that length. */
+int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
+
+/* conn_path.c */
+
+/* The network has changed: the connection looks for a path when it has its turn. */
+void iq_conn_doubt_path(struct iq_conn *conn);
+
+/* Migrates if there is a better path. */
+void iq_conn_follow_path(struct iq_conn *conn);
+
+/* After ngtcp2 was called: notes which path it uses now. */
+void iq_conn_note_path(struct iq_conn *conn);
+
+/* ngtcp2 has tried a path, and it leads to the peer or not. */
+void iq_conn_note_path_tried(struct iq_conn *conn, bool works);
+
+/* After packets were written, among them a PING if one was due. */
+void iq_conn_end_ping(struct iq_conn *conn);
+
+/* conn_mtu.c */
+
+/* The largest packet that may be written now, be it a probe; and the largest that the path is known
+ * to carry. */
+size_t iq_conn_packet_max(const struct iq_conn *conn);
+size_t iq_conn_mtu(const struct iq_conn *conn);
+
+/* Looks for a black hole, into which large packets vanish. */
+void iq_conn_check_sizes(struct iq_conn *conn);
+
+/* The system has refused a packet of this length. */
+void iq_conn_note_too_long(struct iq_conn *conn, size_t len);
 
 /* conn_datagram.c */
 void iq_conn_datagrams_init(struct iq_conn_datagrams *datagrams);

@@ -13,24 +13,24 @@ static void note_lost(struct iq_conn_stats *stats, const ngtcp2_conn_info *info)
 static void note_lost(struct iq_conn_stats *stats, const ngtcp2_conn_info *info) {}
 #endif
 
-static void note_path(struct iq_conn_stats *stats, ngtcp2_conn *quic)
+static void note_path(struct iq_conn_stats *stats, const struct iq_conn *conn)
 {
     ngtcp2_conn_info info;
 
-    ngtcp2_conn_get_conn_info(quic, &info);
+    ngtcp2_conn_get_conn_info(conn->quic, &info);
     stats->smoothed_rtt_us = US_PER_NS(info.smoothed_rtt);
     stats->min_rtt_us = info.min_rtt == UINT64_MAX ? 0 : US_PER_NS(info.min_rtt);
     stats->latest_rtt_us = US_PER_NS(info.latest_rtt);
     stats->cwnd = info.cwnd;
     stats->bytes_in_flight = info.bytes_in_flight;
-    stats->mtu = ngtcp2_conn_get_path_max_tx_udp_payload_size(quic);
+    stats->mtu = iq_conn_mtu(conn);
     note_lost(stats, &info);
 }
 
 void iq_conn_keep_stats(struct iq_conn *conn)
 {
     if (conn->quic != NULL) {
-        note_path(&conn->stats, conn->quic);
+        note_path(&conn->stats, conn);
     }
 }
 
@@ -38,6 +38,6 @@ void iq_conn_stats(const struct iq_conn *conn, struct iq_conn_stats *stats)
 {
     *stats = conn->stats;
     if (conn->quic != NULL) {
-        note_path(stats, conn->quic);
+        note_path(stats, conn);
     }
 }

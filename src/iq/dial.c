@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alpn.h"
 #include "endpoint_state.h"
 
 #define STAGGER_NS (250 * NGTCP2_MILLISECONDS)
@@ -122,11 +123,21 @@ static void race_lost(struct iq_conn *conn, const struct iq_close_reason *why)
     free(dial);
 }
 
-/* Fills `paths` with those that lead to `addr`.  Returns their number. */
-static size_t find_paths(const struct iq_endpoint *endpoint, struct iq_path *paths,
-                         const struct iq_addr *addr)
+/* What the application has asked for. */
+struct request {
+    struct iq_endpoint *endpoint;
+    const struct iq_addr *addr;
+    const char *alpns; /* alpn.h */
+    const struct iq_protocol_handler *handler;
+    void *data;
+    uint32_t timeout_ms;
+};
+
+/* Fills `paths` with those that lead to the peer.  Returns their number. */
+static size_t find_paths(const struct request *request, struct iq_path *paths)
 {
-    struct iq_wire *wire = endpoint->env.wire;
+    struct iq_wire *wire = request->endpoint->env.wire;
+    const struct iq_addr *addr = request->addr;
     size_t count = 0, i;
 
     for (i = 0; i < addr->count; i++) {
@@ -137,28 +148,9 @@ static size_t find_paths(const struct iq_endpoint *endpoint, struct iq_path *pat
     return count;
 }
 
-static int check(const struct iq_endpoint *endpoint, const struct iq_addr *addr, const char *alpn)
-{
-    const size_t alpn_len = strlen(alpn);
-
-    if (endpoint->closing) {
-        return IQ_ERR_CLOSED;
-    }
-    if (iq_id_equal(&addr->id, &endpoint->id)) {
-        return IQ_ERR_SELF;
-    }
-    if (alpn_len == 0 || alpn_len > IQ_ALPN_MAX) {
-        return IQ_ERR_INVALID_ALPN;
-    }
-    if (!iq_id_is_valid(&addr->id)) {
-        return IQ_ERR_INVALID_KEY;
-    }
-    return addr->count == 0 ? IQ_ERR_NO_ADDR : 0;
-}
-
 /* Makes the attempts.  It is enough that there is one. */
-static int start_attempts(struct iq_dial *dial, const struct iq_path *paths, size_t count,
-                          const struct iq_id *id, const char *alpn, uint32_t timeout_ms)
+static int start_attempts(struct iq_dial *dial, const struct request *request,
+                          const struct iq_path *paths, size_t count)
 {
     struct iq_conn_env *env = dial->env;
     const uint64_t now_ns = iq_agenda_now(&env->agenda);
@@ -166,7 +158,8 @@ static int start_attempts(struct iq_dial *dial, const struct iq_path *paths, siz
 
     for (i = 0; i < count; i++) {
         struct iq_conn *conn;
-        const int rc = iq_conn_dial(&conn, env, &paths[i], id, alpn, timeout_ms);
+        const int rc = iq_conn_dial(&conn, env, &paths[i], &request->addr->id, request->alpns,
+                                    request->timeout_ms);
 
         if (rc != 0) {
             return dial->running > 0 ? 0 : rc;
@@ -179,22 +172,13 @@ static int start_attempts(struct iq_dial *dial, const struct iq_path *paths, siz
     return 0;
 }
 
-int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr *addr,
-                             const char *alpn, const struct iq_protocol_handler *handler,
-                             void *data, const struct iq_connect_options *options)
+static int start_race(const struct request *request)
 {
     struct iq_path paths[IQ_ADDR_MAX];
+    const size_t count = find_paths(request, paths);
     struct iq_dial *dial;
-    size_t count;
-    uint32_t timeout_ms = options == NULL ? 0 : options->timeout_ms;
     int rc;
 
-    assert(handler != NULL && addr->count <= IQ_ADDR_MAX);
-    rc = check(endpoint, addr, alpn);
-    if (rc != 0) {
-        return rc;
-    }
-    count = find_paths(endpoint, paths, addr);
     if (count == 0) {
         return IQ_ERR_UNREACHABLE;
     }
@@ -202,16 +186,96 @@ int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr 
     if (dial == NULL) {
         return IQ_ERR_NOMEM;
     }
-    dial->handler = handler;
-    dial->data = data;
-    dial->env = &endpoint->env;
-    if (timeout_ms == 0) {
-        timeout_ms = endpoint->env.config.connect_timeout_ms;
-    }
-    rc = start_attempts(dial, paths, count, &addr->id, alpn, timeout_ms);
+    dial->handler = request->handler;
+    dial->data = request->data;
+    dial->env = &request->endpoint->env;
+    rc = start_attempts(dial, request, paths, count);
     if (rc != 0) {
         free(dial);
     }
+    return rc;
+}
+
+/* Finds the path for a dial with early data, if there is to be one. */
+static bool find_early_path(struct iq_path *path, const struct request *request)
+{
+    const struct iq_conn_env *env = &request->endpoint->env;
+    const struct iq_socket_addr *last;
+    size_t i;
+
+    if (request->handler->on_connect_early == NULL) {
+        return false;
+    }
+    last = iq_tls_early_addr(env->tls, &request->addr->id, request->alpns);
+    for (i = 0; last != NULL && i < request->addr->count; i++) {
+        if (iq_socket_addr_equal(&request->addr->socket_addrs[i], last)) {
+            return env->wire->find_path(env->wire, path, last) == 0;
+        }
+    }
+    return false;
+}
+
+/* There is no race: what the application has heard of must not change under its feet. */
+static int start_early(const struct request *request, const struct iq_path *path)
+{
+    struct iq_conn_env *env = &request->endpoint->env;
+    struct iq_conn *conn;
+    int rc;
+
+    (void)iq_agenda_now(&env->agenda);
+    rc = iq_conn_dial(&conn, env, path, &request->addr->id, request->alpns, request->timeout_ms);
+    if (rc == 0) {
+        conn->handler = request->handler;
+        conn->data = request->data;
+        iq_conn_start_early(conn);
+    }
+    return rc;
+}
+
+static int check(const struct iq_endpoint *endpoint, const struct iq_addr *addr)
+{
+    if (endpoint->closing) {
+        return IQ_ERR_CLOSED;
+    }
+    if (iq_id_equal(&addr->id, &endpoint->id)) {
+        return IQ_ERR_SELF;
+    }
+    if (!iq_id_is_valid(&addr->id)) {
+        return IQ_ERR_INVALID_KEY;
+    }
+    return addr->count == 0 ? IQ_ERR_NO_ADDR : 0;
+}
+
+int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const struct iq_addr *addr,
+                             const char *alpn, const struct iq_protocol_handler *handler,
+                             void *data, const struct iq_connect_options *options)
+{
+    static const struct iq_connect_options none = {0};
+    const struct iq_connect_options *wanted = options == NULL ? &none : options;
+    struct request request = {
+        .endpoint = endpoint,
+        .addr = addr,
+        .handler = handler,
+        .data = data,
+        .timeout_ms =
+            wanted->timeout_ms != 0 ? wanted->timeout_ms : endpoint->env.config.connect_timeout_ms,
+    };
+    struct iq_path path;
+    char *alpns;
+    int rc;
+
+    assert(handler != NULL && addr->count <= IQ_ADDR_MAX);
+    rc = check(endpoint, addr);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = iq_alpns_join(&alpns, alpn, wanted->more_alpns);
+    if (rc != 0) {
+        return rc;
+    }
+    request.alpns = alpns;
+    rc = find_early_path(&path, &request) ? start_early(&request, &path) : start_race(&request);
+    free(alpns);
     return rc;
 }
 

@@ -165,6 +165,15 @@ void iq_endpoint_stats(const struct iq_endpoint *endpoint, struct iq_endpoint_st
     }
 }
 
+void iq_endpoint_network_changed(struct iq_endpoint *endpoint)
+{
+    struct iq_list *node;
+
+    for (node = endpoint->env.conns.next; node != &endpoint->env.conns; node = node->next) {
+        iq_conn_doubt_path(IQ_CONTAINER_OF(node, struct iq_conn, in_all));
+    }
+}
+
 /* What the world calls */
 
 /* The connection for which a datagram is meant.  A stateless reset is known by its last bytes, the
@@ -245,7 +254,7 @@ static void shut_down(struct iq_endpoint *endpoint)
     for (node = endpoint->env.conns.next; node != &endpoint->env.conns; node = node->next) {
         struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, in_all);
 
-        if (conn->state == IQ_CONN_OPEN && !conn->news_open && conn->handler->on_shutdown != NULL) {
+        if (conn->is_known && conn->state < IQ_CONN_CLOSING && conn->handler->on_shutdown != NULL) {
             conn->handler->on_shutdown(conn);
         }
         iq_conn_close(conn, 0, NULL);

@@ -39,7 +39,7 @@ static void answer(struct iq_endpoint *endpoint, const struct iq_path *path, con
         const struct iq_datagrams out = {
             .path = *path, .data = data, .len = (size_t)len, .segment_len = (size_t)len};
 
-        iq_conn_env_send(&endpoint->env, &out);
+        (void)iq_conn_env_send(&endpoint->env, &out);
     }
 }
 

@@ -145,6 +145,7 @@ void iq_stream_note_acked(struct iq_stream *stream, size_t len)
     assert(len <= stream->sent);
     iq_buffer_drop(&stream->unacked, len);
     stream->sent -= len;
+    stream->waits_from_ns = stream->streams->agenda->now_ns;
     stream->streams->sent_unacked -= len;
     if (!stream->finish_sent) {
         return;
@@ -157,6 +158,23 @@ void iq_stream_note_acked(struct iq_stream *stream, size_t len)
         note_delivered(stream);
     } else {
         iq_list_append(&stream->streams->perhaps_delivered, &stream->in_perhaps_delivered);
+    }
+}
+
+void iq_streams_note_refused(struct iq_streams *streams)
+{
+    struct iq_list *node;
+
+    for (node = streams->all.next; node != &streams->all; node = node->next) {
+        struct iq_stream *stream = IQ_CONTAINER_OF(node, struct iq_stream, in_all);
+
+        stream->send_over = true;
+        stream->receive_over = true;
+        stream->closed = true;
+        stream->news_ready = stream->news_reset = stream->news_stopped = false;
+        iq_list_remove(&stream->in_sending);
+        iq_list_remove(&stream->in_short);
+        iq_stream_make_ready(stream);
     }
 }
 

@@ -52,6 +52,7 @@ struct iq_stream {
 
     struct iq_buffer unacked; /* written and not acknowledged */
     size_t sent;              /* bytes of `unacked` that ngtcp2 has */
+    uint64_t waits_from_ns;   /* for the first of them to be acknowledged */
     uint64_t our_reset_code;
     uint64_t stopped_code; /* the peer's */
     int32_t priority;
@@ -115,6 +116,9 @@ void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code);
 void iq_stream_note_acked(struct iq_stream *stream, size_t len);
 void iq_stream_note_closed(struct iq_stream *stream, bool cleanly); /* no code was exchanged */
 void iq_streams_note_nothing_in_flight(struct iq_streams *streams);
+
+/* Early data was refused: nothing of any stream has ever been heard. */
+void iq_streams_note_refused(struct iq_streams *streams);
 
 /* Whether on_stream_closed is due: ngtcp2 has forgotten the stream, and everything was read. */
 bool iq_stream_is_done(const struct iq_stream *stream);

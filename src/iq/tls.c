@@ -8,9 +8,7 @@
  * - It verifies forged signatures for keys of small order, so libsodium does (tls_ed25519.c).
  * - It finishes a handshake in which no ALPN was offered, or none was answered, where RFC 9001,
  *   section 8.1, demands no_application_protocol.
- * - It would send session tickets, and then abort every resumed handshake for want of a session id
- *   context.  iroh always resumes, so that every second connection of a peer would fail.  We send
- * no tickets.
+ * - It does not ask judge_key() when a session is resumed, so iq_tls_session_peer() looks again.
  *
  * The key exchange is X25519 or a NIST curve, as iroh's: with the post-quantum groups that OpenSSL
  * offers by default, the ClientHello needs two datagrams.
@@ -27,9 +25,11 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
+#include "alpn.h"
 #include "certificate.h"
 #include "routes.h"
 #include "tls_ed25519.h"
+#include "tls_sessions.h"
 
 /* What a certificate may sign the handshake with: whatever key the application has brought. */
 #define CERTIFICATE_SIGALGS                                                                        \
@@ -41,6 +41,7 @@ struct iq_tls {
     struct iq_certificate *certificate; /* for anonymous routes; NULL: not needed so far */
     void (*on_secret)(const char *line, void *arg);
     void *on_secret_arg;
+    struct iq_tls_sessions sessions; /* of peers that we have dialled */
 };
 
 struct iq_tls_session {
@@ -50,11 +51,12 @@ struct iq_tls_session {
     SSL *ssl;
     ngtcp2_conn *quic;
     bool dials;
-    struct iq_id dialled;                 /* the side that dials */
-    struct iq_route *routes;              /* the side that answers: our copy */
-    const struct iq_route *admitted;      /* the one of them whose rules hold */
-    const struct iq_route *route;         /* the same, once it was chosen */
-    unsigned char offer[1 + IQ_ALPN_MAX]; /* the side that dials: its protocol, with its length */
+    bool resumes;                    /* the side that dials: a session was chosen */
+    struct iq_id dialled;            /* the side that dials */
+    const char *alpns;               /* and what it offers to speak */
+    struct iq_route *routes;         /* the side that answers: our copy */
+    const struct iq_route *admitted; /* the one of them whose rules hold */
+    const struct iq_route *route;    /* the same, once it was chosen */
 };
 
 static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref)
@@ -101,22 +103,6 @@ static int judge_key(X509_STORE_CTX *store, void *arg)
     return 1;
 }
 
-/* Looks for `alpn` in a list of names with a length byte before each.  Returns the name there, NULL
- * if it is not offered. */
-static const unsigned char *find_alpn(const unsigned char *offer, size_t len, const char *alpn)
-{
-    const unsigned char *end = offer + len;
-    const size_t alpn_len = strlen(alpn);
-
-    while (offer < end && offer[0] < end - offer) {
-        if (offer[0] == alpn_len && memcmp(offer + 1, alpn, alpn_len) == 0) {
-            return offer + 1;
-        }
-        offer += 1 + offer[0];
-    }
-    return NULL;
-}
-
 /* The first of our routes that is offered, NULL if there is none.  Our order counts, not the
  * peer's: RFC 7301, section 3.2.  `name` is where the offer has it. */
 static const struct iq_route *find_route(const struct iq_route *routes, const unsigned char *offer,
@@ -125,7 +111,7 @@ static const struct iq_route *find_route(const struct iq_route *routes, const un
     const struct iq_route *route;
 
     for (route = routes; route->alpn != NULL; route++) {
-        *name = find_alpn(offer, len, route->alpn);
+        *name = iq_alpns_find_on_wire(offer, len, route->alpn);
         if (*name != NULL) {
             return route;
         }
@@ -144,7 +130,8 @@ static bool takes_raw_key(SSL *ssl)
 }
 
 /* The rules of an anonymous route: whoever is there may come in, and sees either our raw key or a
- * certificate.  Nothing changes for any other session. */
+ * certificate.  It gets no tickets, which are for those who can be known again.  Nothing changes
+ * for any other session. */
 static bool admit_anonymous(struct iq_tls_session *session)
 {
     static const unsigned char x509[] = {TLSEXT_cert_type_x509};
@@ -152,6 +139,9 @@ static bool admit_anonymous(struct iq_tls_session *session)
     SSL *ssl = session->ssl;
 
     SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    if (SSL_set_num_tickets(ssl, 0) != 1) {
+        return false;
+    }
     if (takes_raw_key(ssl)) {
         return true;
     }
@@ -189,6 +179,15 @@ static int look_at_hello(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* A protocol that does not take early data refuses it here, and its tickets do not promise it. */
+static void choose_route(struct iq_tls_session *session, const struct iq_route *route)
+{
+    session->route = route;
+    if (route->handler->on_accept_early == NULL) {
+        (void)SSL_set_max_early_data(session->ssl, 0);
+    }
+}
+
 /* What is chosen is what the rules were made for, or nothing. */
 static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                        const unsigned char *offer, unsigned int offer_len, void *arg)
@@ -200,10 +199,23 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
     if (route == NULL || route != session->admitted) {
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
     }
-    session->route = route;
+    choose_route(session, route);
     *chosen = name;
     *chosen_len = (unsigned char)strlen(route->alpn);
     return SSL_TLSEXT_ERR_OK;
+}
+
+/* A ticket has come, or goes out.  Returns whether the reference to the session was taken over. */
+static int keep_session(SSL *ssl, SSL_SESSION *saved)
+{
+    struct iq_tls_session *session = session_of(ssl);
+
+    if (session->dials) {
+        return iq_tls_sessions_keep(&session->tls->sessions, saved, &session->dialled,
+                                    session->quic);
+    }
+    (void)SSL_CTX_add_session(SSL_get_SSL_CTX(ssl), saved); /* takes a reference of its own */
+    return 0;
 }
 
 static void tell_secret(const SSL *ssl, const char *line)
@@ -225,12 +237,10 @@ static bool set_rules(SSL_CTX *ctx)
         SSL_CTX_set1_sigalgs_list(ctx, "ed25519") != 1 ||
         SSL_CTX_set1_client_sigalgs_list(ctx, "ed25519") != 1 ||
         SSL_CTX_set1_server_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
-        SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1 ||
-        SSL_CTX_set_num_tickets(ctx, 0) != 1) {
+        SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1) {
         return false;
     }
-    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_sess_set_new_cb(ctx, keep_session);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
@@ -249,20 +259,20 @@ static bool set_key(SSL_CTX *ctx, const struct iq_secret_key *key)
     return done;
 }
 
-static int read_certificate(struct iq_tls *tls, const struct iq_endpoint_config *config)
-{
-    if (config->certificate_key == NULL) {
-        return IQ_ERR_INVALID_CERT;
-    }
-    return iq_certificate_read(&tls->certificate, config->certificate, config->certificate_key);
-}
-
 static SSL_CTX *new_ctx(void)
 {
     OSSL_LIB_CTX *context = iq_tls_ed25519_context();
 
     return context == NULL ? NULL
                            : SSL_CTX_new_ex(context, IQ_TLS_ED25519_PROPERTIES, TLS_method());
+}
+
+static int read_certificate(struct iq_tls *tls, const struct iq_endpoint_config *config)
+{
+    if (config->certificate_key == NULL) {
+        return IQ_ERR_INVALID_CERT;
+    }
+    return iq_certificate_read(&tls->certificate, config->certificate, config->certificate_key);
 }
 
 /* Without it ngtcp2 looks its algorithms up again for every packet key. */
@@ -277,9 +287,11 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
+    iq_tls_sessions_init(&self->sessions, config->sessions_max);
     self->ctx = new_ctx();
     if (CRYPTO_THREAD_run_once(&once, start_crypto) != 1 || self->ctx == NULL ||
-        !set_rules(self->ctx) || !set_key(self->ctx, key)) {
+        !set_rules(self->ctx) || !set_key(self->ctx, key) ||
+        !iq_tls_sessions_set_rules(self->ctx, &key->id, config->sessions_max)) {
         ERR_clear_error();
         iq_tls_free(self);
         return IQ_ERR_CRYPTO;
@@ -304,6 +316,7 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
 void iq_tls_free(struct iq_tls *tls)
 {
     if (tls != NULL) {
+        iq_tls_sessions_release(&tls->sessions);
         iq_certificate_free(tls->certificate);
         SSL_CTX_free(tls->ctx);
         free(tls);
@@ -331,21 +344,20 @@ static struct iq_tls_session *new_session(struct iq_tls *tls)
 }
 
 int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls, const struct iq_id *id,
-                const char *alpn)
+                const char *alpns)
 {
-    const size_t alpn_len = strlen(alpn);
+    uint8_t offer[IQ_ALPNS_WIRE_MAX];
+    const size_t offer_len = iq_alpns_encode(offer, alpns);
     struct iq_tls_session *self = new_session(tls);
 
-    assert(alpn_len > 0 && alpn_len <= IQ_ALPN_MAX);
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
     self->dials = true;
     self->dialled = *id;
-    self->offer[0] = (unsigned char)alpn_len;
-    memcpy(self->offer + 1, alpn, alpn_len);
+    self->alpns = alpns;
     if (ngtcp2_crypto_ossl_configure_client_session(self->ssl) != 0 ||
-        SSL_set_alpn_protos(self->ssl, self->offer, (unsigned int)alpn_len + 1) != 0) {
+        SSL_set_alpn_protos(self->ssl, offer, (unsigned int)offer_len) != 0) {
         ERR_clear_error();
         iq_tls_session_free(self);
         return IQ_ERR_CRYPTO;
@@ -369,7 +381,8 @@ int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
         iq_tls_session_free(self);
         return rc;
     }
-    if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0) {
+    if (ngtcp2_crypto_ossl_configure_server_session(self->ssl) != 0 ||
+        (tls->sessions.max > 0 && SSL_set_quic_tls_early_data_enabled(self->ssl, 1) != 1)) {
         ERR_clear_error();
         iq_tls_session_free(self);
         return IQ_ERR_CRYPTO;
@@ -398,12 +411,48 @@ void iq_tls_session_free(struct iq_tls_session *session)
         return;
     }
     if (session->ssl != NULL) {
-        SSL_set_app_data(session->ssl, NULL); /* SSL_free() calls into the QUIC glue */
+        /* SSL_free() calls into the QUIC glue, and forgets the latest session unless TLS was shut
+         * down, which QUIC has no use for. */
+        SSL_set_app_data(session->ssl, NULL);
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(session->ssl);
     ngtcp2_crypto_ossl_ctx_del(session->crypto);
     free(session->routes);
     free(session);
+}
+
+void iq_tls_session_resume(struct iq_tls_session *session)
+{
+    if (session->resumes) {
+        iq_tls_sessions_drop_stale(session->ssl);
+        return;
+    }
+    session->resumes = iq_tls_sessions_resume(&session->tls->sessions, session->ssl,
+                                              &session->dialled, session->alpns);
+}
+
+const struct iq_socket_addr *iq_tls_early_addr(struct iq_tls *tls, const struct iq_id *id,
+                                               const char *alpn)
+{
+    return iq_tls_sessions_early_addr(&tls->sessions, id, alpn);
+}
+
+bool iq_tls_session_start_early(struct iq_tls_session *session)
+{
+    session->resumes = true;
+    return iq_tls_sessions_resume_early(&session->tls->sessions, session->ssl, session->quic,
+                                        &session->dialled, session->alpns);
+}
+
+bool iq_tls_session_early_accepted(const struct iq_tls_session *session)
+{
+    return SSL_get_early_data_status(session->ssl) == SSL_EARLY_DATA_ACCEPTED;
+}
+
+bool iq_tls_session_is_resumed(const struct iq_tls_session *session)
+{
+    return SSL_session_reused(session->ssl) == 1;
 }
 
 uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_peer *peer)
@@ -413,9 +462,10 @@ uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_
     unsigned int alpn_len;
 
     SSL_get0_alpn_selected(session->ssl, &alpn, &alpn_len);
-    if (session->dials
-            ? alpn_len != session->offer[0] || memcmp(alpn, session->offer + 1, alpn_len) != 0
-            : alpn_len == 0 || session->route == NULL) {
+    if (session->dials) {
+        found.alpn = iq_alpns_find(session->alpns, alpn, alpn_len);
+    }
+    if (alpn_len == 0 || (session->dials ? found.alpn == NULL : session->route == NULL)) {
         return SSL_AD_NO_APPLICATION_PROTOCOL;
     }
     if (!session->dials && session->route->anonymous) {

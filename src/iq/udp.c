@@ -12,6 +12,7 @@
 #include <ev.h>
 
 #include "endpoint_state.h"
+#include "network_watch.h"
 #include "udp_socket.h"
 
 #define RECEIVE_SIZE      65536 /* the largest datagram, or many that the system has joined */
@@ -35,6 +36,7 @@ struct udp {
     struct iq_endpoint *endpoint;
     ev_prepare prepare;
     ev_timer timer;
+    ev_io network; /* readable: it has changed */
     struct udp_port ports[IQ_BIND_MAX];
     size_t port_count;
     uint8_t received[RECEIVE_SIZE];
@@ -87,10 +89,14 @@ static int send_datagrams(struct iq_wire *wire, const struct iq_datagrams *datag
     struct udp *udp = udp_of(wire);
     struct udp_port *port = port_for(udp, &datagrams->path.local);
     size_t from = 0;
+    int rc;
 
-    if (port == NULL || ev_is_active(&port->writable) ||
-        iq_udp_socket_send(&port->socket, datagrams, &from) == 0) {
+    if (port == NULL || ev_is_active(&port->writable)) {
         return 0;
+    }
+    rc = iq_udp_socket_send(&port->socket, datagrams, &from);
+    if (rc != IQ_ERR_AGAIN) {
+        return rc;
     }
     keep(port, datagrams, from);
     ev_io_start(udp->loop, &port->writable);
@@ -151,6 +157,8 @@ static void close_udp(struct iq_wire *wire)
 
     ev_prepare_stop(udp->loop, &udp->prepare);
     ev_timer_stop(udp->loop, &udp->timer);
+    ev_io_stop(udp->loop, &udp->network);
+    iq_network_watch_close(udp->network.fd);
     for (i = 0; i < udp->port_count; i++) {
         ev_io_stop(udp->loop, &udp->ports[i].readable);
         ev_io_stop(udp->loop, &udp->ports[i].writable);
@@ -194,12 +202,21 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct udp_port *port = watcher->data;
 
-    if (iq_udp_socket_send(&port->socket, &port->waiting, &port->waiting_from) != 0) {
+    if (iq_udp_socket_send(&port->socket, &port->waiting, &port->waiting_from) == IQ_ERR_AGAIN) {
         return;
     }
     ev_io_stop(loop, watcher);
     if (!something_waits(port->udp)) {
         iq_endpoint_writable(port->udp->endpoint);
+    }
+}
+
+static void on_network(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    const struct udp *udp = watcher->data;
+
+    if (iq_network_watch_read(watcher->fd)) {
+        iq_endpoint_network_changed(udp->endpoint);
     }
 }
 
@@ -266,6 +283,29 @@ static int bind_ports(struct udp *udp, const struct iq_endpoint_config *config)
     return 0;
 }
 
+static bool has_wildcard(const struct udp *udp)
+{
+    size_t i;
+
+    for (i = 0; i < udp->port_count; i++) {
+        if (udp->ports[i].socket.is_wildcard) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Other sockets cannot send from new addresses anyway. */
+static void watch_network(struct udp *udp)
+{
+    const int fd = has_wildcard(udp) ? iq_network_watch_open() : -1;
+
+    if (fd >= 0) {
+        ev_io_set(&udp->network, fd, EV_READ);
+        ev_io_start(udp->loop, &udp->network);
+    }
+}
+
 int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
                      const struct iq_endpoint_config *config)
 {
@@ -284,7 +324,8 @@ int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
     udp->loop = loop;
     ev_prepare_init(&udp->prepare, on_prepare);
     ev_timer_init(&udp->timer, on_timer, 0.0, 0.0);
-    udp->prepare.data = udp;
+    ev_io_init(&udp->network, on_network, -1, EV_READ);
+    udp->prepare.data = udp->network.data = udp;
     rc = bind_ports(udp, config);
     if (rc == 0) {
         rc = iq_endpoint_new(&udp->endpoint, &udp->wire, config);
@@ -293,6 +334,7 @@ int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
         close_udp(&udp->wire);
         return rc;
     }
+    watch_network(udp);
     ev_prepare_start(loop, &udp->prepare);
     *endpoint = udp->endpoint;
     return 0;

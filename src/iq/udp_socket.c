@@ -232,6 +232,9 @@ static int send_once(const struct iq_udp_socket *udp, const struct iq_datagrams 
 int iq_udp_socket_send(struct iq_udp_socket *udp, const struct iq_datagrams *datagrams,
                        size_t *from)
 {
+    bool was_one_by_one = false;
+    int rc = 0;
+
     while (*from < datagrams->len) {
         const size_t left = datagrams->len - *from;
         const bool many = udp->can_segment && left > datagrams->segment_len;
@@ -243,11 +246,16 @@ int iq_udp_socket_send(struct iq_udp_socket *udp, const struct iq_datagrams *dat
         }
         if (many && (error == EIO || error == EINVAL)) {
             udp->can_segment = false; /* the device does not: one by one, from here on */
+            was_one_by_one = true;
             continue;
+        }
+        if (error == EMSGSIZE) {
+            rc = IQ_ERR_TOO_LONG;
+            udp->can_segment |= was_one_by_one; /* it was about the length: Linux before 6.14 */
         }
         *from += many ? left : one;
     }
-    return 0;
+    return rc;
 }
 
 /* Receiving */

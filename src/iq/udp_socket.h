@@ -23,7 +23,8 @@ void iq_udp_socket_close(struct iq_udp_socket *udp);
 /* Sends from `*from` on, which it moves on.  IQ_ERR_AGAIN: the rest has to wait until the socket is
  * writable.  What the system refuses for another reason is dropped: QUIC sends it again, or finds
  * out that there is no way.  That goes for ENOBUFS too: a full queue is congestion, and to wait for
- * the socket, which stays writable, would be to spin. */
+ * the socket, which stays writable, would be to spin.  IQ_ERR_TOO_LONG: some were dropped because
+ * they are longer than the interface carries. */
 IQ_MUST_CHECK int iq_udp_socket_send(struct iq_udp_socket *udp,
                                      const struct iq_datagrams *datagrams, size_t *from);
 

@@ -34,7 +34,8 @@ struct iq_wire {
     uint64_t (*now_ns)(struct iq_wire *wire);
 
     /* Sends, or drops: datagrams may get lost anyway.  IQ_ERR_AGAIN: these were taken, but no more
-     * until iq_endpoint_writable(). */
+     * until iq_endpoint_writable().  IQ_ERR_TOO_LONG: the first link on the way does not carry
+     * datagrams of this length; they are lost. */
     int (*send)(struct iq_wire *wire, const struct iq_datagrams *datagrams);
 
     /* Calls iq_endpoint_turn() when the time has come, instead of when it said before.  IQ_NEVER:

@@ -1,10 +1,13 @@
 // A real iroh endpoint as a command: the peer that the interop tests talk to.
 //
 //   iroh_peer.mjs accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry]
-//   iroh_peer.mjs connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
+//   iroh_peer.mjs connect --id HEX --addr IP:PORT[,IP:PORT...] --alpn A
+//                         [--behaviour echo|close|wait]
 //                         [--size BYTES] [--streams N] [--connections N]
 //                         [--ticket T]: instead of --id and --addr
 //   both                  [--code N] [--reason TEXT]: what `close` and the end of `echo` say
+//                         [--sessions N] [--early 1]: for ours; iroh always keeps sessions, and the
+//                         binding sends no early data
 //
 // It prints one JSON object per event and line; ./peer.c is the same on our library, but without
 // tickets, and it can also ignore and screen.  "accept" ends when its standard input does, "connect" after its last connection.
@@ -27,6 +30,8 @@ const { values: options, positionals: [command] } = parseArgs({
         connections: { type: 'string', default: '1' },
         code: { type: 'string', default: '0' },
         reason: { type: 'string', default: 'bye!' },
+        sessions: { type: 'string' },
+        early: { type: 'string' },
     },
 });
 
@@ -129,7 +134,7 @@ async function echo(connection) {
 
 function dialled() {
     if (options.ticket) return EndpointTicket.fromString(options.ticket).endpointAddr();
-    return new EndpointAddr(EndpointId.fromString(options.id), null, [options.addr]);
+    return new EndpointAddr(EndpointId.fromString(options.id), null, options.addr.split(','));
 }
 
 async function dial(endpoint) {

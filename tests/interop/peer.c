@@ -5,12 +5,15 @@
  *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry|ignore|screen]
  *     peer connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
  *                  [--size BYTES] [--streams N] [--connections N]
- *     both         [--code N] [--reason TEXT] [--update-keys BYTES]
+ *     both         [--code N] [--reason TEXT] [--update-keys BYTES] [--bind IP:PORT]
+ *                  [--sessions N] [--early 1]
  *
  * --update-keys, which iroh_peer.mjs has not, changes the keys once so many bytes have arrived on
  * the one stream.
  *
- * The end of a connection is told in the fields of struct iq_close_reason.
+ * The end of a connection is told in the fields of struct iq_close_reason.  With --sessions, how
+ * many are kept, it is told whether a connection has resumed one, and whether early data was
+ * accepted; with --early the echo takes part in that.  A dial of several ALPNs offers them all.
  */
 #include <ev.h>
 #include <getopt.h>
@@ -36,13 +39,26 @@ enum option_name {
     CODE,
     REASON,
     UPDATE_KEYS,
+    BIND,
+    SESSIONS,
+    EARLY,
     ALPN
 };
 
 /* What each option says; ALPN is in the routes. */
 static const char *options[] = {
-    [ID] = "",           [ADDR] = "",  [BEHAVIOUR] = "echo", [SIZE] = "13",       [STREAMS] = "1",
-    [CONNECTIONS] = "1", [CODE] = "0", [REASON] = "bye!",    [UPDATE_KEYS] = "0",
+    [ID] = "",
+    [ADDR] = "",
+    [BEHAVIOUR] = "echo",
+    [SIZE] = "13",
+    [STREAMS] = "1",
+    [CONNECTIONS] = "1",
+    [CODE] = "0",
+    [REASON] = "bye!",
+    [UPDATE_KEYS] = "0",
+    [BIND] = "127.0.0.1:0",
+    [SESSIONS] = "0",
+    [EARLY] = "0",
 };
 
 static struct iq_route routes[ALPN_COUNT_MAX + 1]; /* one for each ALPN, and the zero entry */
@@ -76,6 +92,10 @@ static void say_conn(const char *event, struct iq_conn *conn)
 
     printf("{\"event\":\"%s\",\"remote\":\"%s\"", event, iq_id_str(iq_conn_remote_id(conn), id));
     say_string("alpn", iq_conn_alpn(conn), strlen(iq_conn_alpn(conn)));
+    if (number(SESSIONS) > 0) {
+        printf(",\"resumed\":%s,\"early\":%s", iq_conn_is_resumed(conn) ? "true" : "false",
+               iq_conn_early_data_accepted(conn) ? "true" : "false");
+    }
     printf("}\n");
 }
 
@@ -190,6 +210,9 @@ static void greet(struct iq_conn *conn)
     }
 }
 
+/* The echo of what comes early may come early as well. */
+static void take_early(struct iq_conn *conn) { (void)conn; }
+
 static void echo_stream(struct iq_stream *stream)
 {
     size_t sent;
@@ -211,7 +234,7 @@ static void accepted_conn_closed(struct iq_conn *conn, const struct iq_close_rea
     say_end("closed", why);
 }
 
-static const struct iq_protocol_handler accept_handler = {
+static struct iq_protocol_handler accept_handler = {
     .on_accepting = screen,
     .on_accept = greet,
     .on_stream_ready = echo_stream,
@@ -315,6 +338,11 @@ static void stream_closed(struct iq_stream *stream)
     struct dial *dial = iq_conn_data(conn);
     struct echo *echo = iq_stream_data(stream);
 
+    if (!dial->connected) { /* refused early data: all is said again */
+        dial->opened--;
+        free(echo);
+        return;
+    }
     dial->equal += echo->ended && !echo->differs && echo->received == payload_len;
     dial->done++;
     free(echo);
@@ -333,7 +361,7 @@ static void connected(struct iq_conn *conn)
     say_conn("connected", conn);
     dial->connected = true;
     if (behaves("echo")) {
-        open_streams(conn);
+        open_streams(conn); /* unless they are open since the early data */
     } else if (behaves("close")) {
         iq_conn_close(conn, number(CODE), options[REASON]);
     }
@@ -352,21 +380,27 @@ static void dialled_conn_closed(struct iq_conn *conn, const struct iq_close_reas
 
 static void start_to_connect(struct dial *dial)
 {
-    static const struct iq_protocol_handler handler = {
+    static struct iq_protocol_handler handler = {
         .on_connect = connected,
         .on_streams_allowed = open_streams,
         .on_stream_ready = hear_echo,
         .on_stream_closed = stream_closed,
         .on_closed = dialled_conn_closed,
     };
+    const char *alpns[ALPN_COUNT_MAX + 1] = {0};
+    const struct iq_connect_options more = {.more_alpns = alpns + 1};
     int rc;
 
+    for (size_t i = 0; routes[i].alpn != NULL; i++) {
+        alpns[i] = routes[i].alpn;
+    }
+    handler.on_connect_early = number(EARLY) != 0 ? open_streams : NULL;
     if (dial->left == 0) {
         iq_endpoint_close(dial->endpoint, NULL, NULL);
         return;
     }
     *dial = (struct dial){.endpoint = dial->endpoint, .addr = dial->addr, .left = dial->left - 1};
-    rc = iq_endpoint_connect(dial->endpoint, &dial->addr, routes[0].alpn, &handler, dial);
+    rc = iq_endpoint_connect_with(dial->endpoint, &dial->addr, alpns[0], &handler, dial, &more);
     if (rc != 0) {
         die("connect", iq_strerror(rc));
     }
@@ -407,6 +441,9 @@ static void read_options(int argc, char **argv)
         {"code", required_argument, NULL, CODE},
         {"reason", required_argument, NULL, REASON},
         {"update-keys", required_argument, NULL, UPDATE_KEYS},
+        {"bind", required_argument, NULL, BIND},
+        {"sessions", required_argument, NULL, SESSIONS},
+        {"early", required_argument, NULL, EARLY},
         {"alpn", required_argument, NULL, ALPN},
         {0},
     };
@@ -429,7 +466,8 @@ static void read_options(int argc, char **argv)
 
 static struct iq_endpoint *bind_endpoint(struct ev_loop *loop)
 {
-    static const struct iq_endpoint_config config = {.bind = {"127.0.0.1:0"}};
+    const struct iq_endpoint_config config = {.bind = {options[BIND]},
+                                              .sessions_max = (uint32_t)number(SESSIONS)};
     struct iq_endpoint *endpoint;
     char id[IQ_ID_STR_SIZE], addr[IQ_SOCKET_ADDR_STR_SIZE];
     int rc = iq_endpoint_bind(&endpoint, loop, &config);
@@ -454,6 +492,7 @@ int main(int argc, char **argv)
         die("stdout", "cannot be line buffered");
     }
     read_options(argc, argv);
+    accept_handler.on_accept_early = number(EARLY) != 0 ? take_early : NULL;
     endpoint = bind_endpoint(loop);
     if (strcmp(argv[optind], "accept") == 0) {
         start_to_accept(endpoint, loop);

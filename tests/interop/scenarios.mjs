@@ -64,8 +64,8 @@ const noProtocolOnAccept = {
 
 // A scenario: arguments for the two commands, `ours` for the one of them that is on our library, and
 // the events that follow "bound" on each side.  An event is its name and its details, which may differ
-// between the two kinds of peer, and null for one that says nothing.  With `iq_accepts` it is only for
-// our accept side.
+// between the two kinds of peer, and null for one that says nothing.  Some things only
+// ours can do: with `iq_accepts` it is only for our accept side, and `connect_kinds` says who dials.
 
 const accepted = (alpn = ALPN) => ['accepted', (other) => ({ remote: other.id, alpn })];
 const connected = (alpn = ALPN) => ['connected', (other) => ({ remote: other.id, alpn })];
@@ -146,6 +146,40 @@ scenario('echo_on_250_streams', echo({ streams: 250 })); // more than may be ope
 scenario('echo_on_3_connections_in_a_row', echo({ connections: 3 })); // iroh resumes TLS if it may
 
 scenario('echo_with_new_keys', echoWithNewKeys());
+// Ours tells whether it has resumed a session, and whether early data was accepted.
+function sessions({ sides, early = false }) {
+    const told = (event, side, i) => [event, (other) => ({
+        iroh: { remote: other.id, alpn: ALPN },
+        iq: {
+            remote: other.id, alpn: ALPN,
+            ...(sides.includes(side) && { resumed: i > 0, early: early && i > 0 }),
+        },
+    })];
+    const args = (side) => (sides.includes(side)
+        ? ['--sessions', 256, ...(early ? ['--early', 1] : [])] : []);
+
+    return {
+        connect: ['--connections', 3, ...args('connect')],
+        accept: args('accept'),
+        accept_says: [0, 1, 2].flatMap((i) =>
+            [told('accepted', 'accept', i), closed(closedByPeer(0, 'bye!'))]),
+        connect_says: [0, 1, 2].flatMap((i) => [
+            told('connected', 'connect', i), ['echoed', { streams: 1, bytes: 13, equal: true }],
+            closed(closedByUs(0, 'bye!')),
+        ]),
+    };
+}
+scenario('sessions_resumed', sessions({ sides: ['accept', 'connect'] }));
+scenario('early_data_to_iroh',
+    { ...sessions({ sides: ['connect'], early: true }), connect_kinds: ['iq'] });
+scenario('several_alpns', { // ours offers both, and the accept side's order decides
+    accept: ['--alpn', 'iroh-example/second/0'],
+    connect: ['--alpn', 'iroh-example/second/0', '--alpn', ALPN, '--behaviour', 'close'],
+    connect_alpn: 'iroh-example/unknown/0',
+    connect_kinds: ['iq'],
+    accept_says: [accepted(), closed(closedByPeer(0, 'bye!'))],
+    connect_says: [connected(), closed(closedByUs(0, 'bye!'))],
+});
 
 scenario('close_0_from_connect_side', closeFromConnectSide(0, 'bye!'));
 scenario('close_0_from_accept_side', closeFromAcceptSide(0, 'bye!'));
@@ -261,7 +295,8 @@ async function main(name, ourPeer) {
         iq: [ourPeer],
     };
     const directions = ourPeer ? [['iq', 'iroh'], ['iroh', 'iq']] : [['iroh', 'iroh']];
-    for (const [acceptKind, connectKind] of directions) {
+    const kinds = scenarios[name].connect_kinds ?? ['iq', 'iroh'];
+    for (const [acceptKind, connectKind] of directions.filter(([, kind]) => kinds.includes(kind))) {
         if (scenarios[name].iq_accepts && acceptKind !== 'iq') continue;
         const peers = [];
         const start = (kind, args) => {

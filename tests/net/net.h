@@ -40,6 +40,7 @@ struct net_node {
     unsigned accepted_count; /* connections of those that echo */
     unsigned hung_up_count;  /* of these, the ones that have closed */
     struct iq_socket_addr accepted_from, accepted_at;
+    struct iq_socket_addr hung_up_from; /* where the last that has closed was then */
 };
 
 struct net {

@@ -32,6 +32,7 @@ static void echo_closed(struct iq_conn *conn, const struct iq_close_reason *why)
     struct net_node *node = iq_conn_data(conn);
 
     node->hung_up_count++;
+    node->hung_up_from = *iq_conn_remote_addr(conn);
 }
 
 void net_echo(struct net_node *node)

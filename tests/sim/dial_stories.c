@@ -130,6 +130,80 @@ static void tell_alpn(const struct sim_options *options)
     }
 }
 
+/* Several protocols */
+
+static const struct alpns_row {
+    const char *name;
+    const char *dialled[4]; /* the dial's own first */
+    const char *routes[3];
+    const char *spoken; /* NULL: refused */
+} alpns_rows[] = {
+    {.name = "the accept side's order", .dialled = {"a", "b"}, .routes = {"b", "a"}, .spoken = "b"},
+    {.name = "the only one in common",
+     .dialled = {"a", "b", "c"},
+     .routes = {"x", "c"},
+     .spoken = "c"},
+    {.name = "the dial's own", .dialled = {"a", "b"}, .routes = {"a"}, .spoken = "a"},
+    {.name = "none in common", .dialled = {"a", "b"}, .routes = {"ab", "aa"}},
+    {.name = "one twice", .dialled = {"a", "a"}, .routes = {"a"}, .spoken = "a"},
+};
+
+static void alpns_row(const struct sim_options *options, const struct alpns_row *row)
+{
+    const struct iq_connect_options more = {.more_alpns = row->dialled + 1};
+    struct note_pair self;
+
+    note_start(&self, options, NULL, row->routes);
+    SIM_EXPECT(self.pair.sim, note_dial(&self, row->dialled[0], &more) == 0);
+    SIM_EXPECT(self.pair.sim, strcmp(iq_conn_alpn(self.conn), row->dialled[0]) == 0);
+    sim_run_for(self.pair.sim, A_WHILE);
+    if (row->spoken == NULL) {
+        note_expect_closed(self.pair.sim, row->name, &self.dials, IQ_CLOSED_ABORTED_BY_PEER,
+                           IQ_CODE_NO_ALPN);
+    } else if (self.dials.opened != 1 || strcmp(self.dials.alpn, row->spoken) != 0 ||
+               strcmp(self.accepts.alpn, row->spoken) != 0) {
+        SIM_FAIL(self.pair.sim, "%s: spoken are \"%s\" and \"%s\"", row->name, self.dials.alpn,
+                 self.accepts.alpn);
+    }
+    sim_free(self.pair.sim);
+}
+
+static void tell_several_alpns(const struct sim_options *options)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(alpns_rows) / sizeof(alpns_rows[0]); i++) {
+        alpns_row(options, &alpns_rows[i]);
+    }
+}
+
+/* As many of the longest as may be: a ClientHello of four datagrams. */
+static void tell_many_alpns(const struct sim_options *options)
+{
+    static char names[IQ_ALPNS_MAX][IQ_ALPN_MAX + 1];
+    const char *more[IQ_ALPNS_MAX + 1] = {0};
+    const char *const routes[3] = {names[IQ_ALPNS_MAX - 1]};
+    const struct iq_connect_options wanted = {.more_alpns = more};
+    struct note_pair self;
+    size_t i;
+
+    for (i = 0; i < IQ_ALPNS_MAX; i++) {
+        memset(names[i], 'a' + (int)i, IQ_ALPN_MAX);
+        more[i] = names[i];
+    }
+    note_start(&self, options, NULL, routes);
+    SIM_EXPECT(self.pair.sim, note_dial(&self, "one more", &wanted) == IQ_ERR_INVALID_ALPN);
+    more[IQ_ALPNS_MAX - 1] = "";
+    SIM_EXPECT(self.pair.sim, note_dial(&self, "one more", &wanted) == IQ_ERR_INVALID_ALPN);
+    more[IQ_ALPNS_MAX - 1] = NULL;
+    SIM_EXPECT(self.pair.sim, note_dial(&self, names[IQ_ALPNS_MAX - 1], &wanted) == 0);
+    memset(names[0], 'x', IQ_ALPN_MAX); /* they were copied */
+    sim_run_for(self.pair.sim, A_WHILE);
+    SIM_EXPECT(self.pair.sim, self.dials.opened == 1);
+    SIM_EXPECT(self.pair.sim, strcmp(self.accepts.alpn, names[IQ_ALPNS_MAX - 1]) == 0);
+    sim_free(self.pair.sim);
+}
+
 /* Time-outs */
 
 static const struct timeout_row {
@@ -238,6 +312,8 @@ const struct story dial_stories[] = {
     {.name = "dial_wrong_id", .run = tell_wrong_id, .seeds = 10},
     {.name = "dial_useless_addrs", .run = tell_useless_addrs},
     {.name = "dial_alpn", .run = tell_alpn, .seeds = 3},
+    {.name = "dial_several_alpns", .run = tell_several_alpns, .seeds = 3},
+    {.name = "dial_many_alpns", .run = tell_many_alpns, .seeds = 3},
     {.name = "dial_nobody", .run = tell_nobody, .seeds = 2},
     {.name = "dial_half_open", .run = tell_half_open, .weather = STORY_CALM_ONLY},
     {.name = "dial_ghost", .run = tell_ghost, .weather = STORY_CALM_ONLY},

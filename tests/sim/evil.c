@@ -85,6 +85,9 @@ static void start_ctx(struct evil *self)
     SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);
     SSL_CTX_set_alpn_select_cb(self->ctx, choose_alpn, self);
+    if (self->options.tickets > 0) {
+        (void)SSL_CTX_set_num_tickets(self->ctx, self->options.tickets);
+    }
     SSL_CTX_set_session_cache_mode(self->ctx,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(self->ctx, keep_ticket);

@@ -28,6 +28,7 @@ struct evil_options {
     bool default_groups;   /* OpenSSL's, with the large post-quantum ones */
     SSL_SESSION *resume;   /* not ours */
     uint64_t max_datagram; /* transport parameter 0x20 (RFC 9221); 0: takes none */
+    size_t tickets;        /* how many to send; 0: OpenSSL's two */
 };
 
 struct evil {

@@ -115,7 +115,9 @@ void sim_transmit(struct sim_node *node, const struct iq_datagrams *datagram)
     if (node->external.port != 0 && iq_socket_addr_equal(&from, &node->addrs[0])) {
         from = node->external;
     }
-    if (is_dropped(node, datagram)) {
+    /* No system sends from an address that it has not, or no more. */
+    if ((node->endpoint != NULL && !sim_owns(node, &datagram->path.local)) ||
+        is_dropped(node, datagram)) {
         node->lost_count++;
         return;
     }

@@ -32,11 +32,17 @@ static const struct story *const collections[] = {
     screening_stories,
     stray_stories,
     path_stories,
+    migration_stories,
+    packet_stories,
     crowd_stories,
     evil_identity_stories,
     play_stories,
     keys_stories,
     stats_stories,
+    session_stories,
+    early_stories,
+    early_replay_stories,
+    evil_session_stories,
     anonymous_stories,
     h3_stories,
     h3_rule_stories,
@@ -98,21 +104,26 @@ void story_finish(struct story_pair *pair, const struct app_task *task, uint64_t
     app_expect_done(pair->sim, task);
 }
 
-/* A whole round trip, so that what the libraries keep for ever is there before anything counts. */
+/* Whole round trips, the second with a session of the first, so that what the libraries keep for
+ * ever is there before anything counts. */
 static void warm_up(void)
 {
     static bool warm;
     const struct sim_options options = {.seed = 1, .weather = calm};
+    const struct iq_endpoint_config keeps_sessions = {.sessions_max = 2};
     struct story_pair pair;
-    struct app_task task = {.len = 1};
+    struct app_task tasks[2] = {{.len = 1}, {.len = 1}};
+    unsigned i;
 
     if (warm) {
         return;
     }
     warm = true;
-    pair = story_pair(&options, NULL, NULL);
-    app_dial(&task, pair.dials, pair.accepts);
-    sim_run(pair.sim, 60 * SIM_SECOND);
+    pair = story_pair(&options, &keeps_sessions, &keeps_sessions);
+    for (i = 0; i < 2; i++) {
+        app_dial(&tasks[i], pair.dials, pair.accepts);
+        sim_run(pair.sim, 60 * SIM_SECOND);
+    }
     sim_close(pair.dials);
     sim_close(pair.accepts);
     sim_forget_errors();

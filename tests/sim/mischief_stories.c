@@ -163,23 +163,71 @@ static void loose_stream_closed(struct iq_stream *stream)
     }
 }
 
+/* With early data: the same again, if it was refused. */
+static void loose_open_early(struct iq_conn *conn)
+{
+    struct loose_task *task = iq_conn_data(conn);
+
+    if (!iq_conn_early_data_accepted(conn)) {
+        task->opened = 0;
+        loose_open(conn);
+    }
+}
+
 static const struct iq_protocol_handler loose_handler = {
     .on_connect = loose_open,
     .on_stream_ready = loose_stream,
     .on_stream_closed = loose_stream_closed,
 };
 
-static void mischief_once(const struct sim_options *options, struct mischief_maker maker)
+static const struct iq_protocol_handler loose_early_handler = {
+    .on_connect_early = loose_open,
+    .on_connect = loose_open_early,
+    .on_stream_ready = loose_stream,
+    .on_stream_closed = loose_stream_closed,
+};
+
+static void hear_early(struct iq_conn *conn) { (void)iq_conn_remote_id(conn); }
+
+/* What is done once before the mischief begins. */
+enum prelude { NOTHING, EARLY_DATA_IS_TAKEN, EARLY_DATA_IS_REFUSED };
+
+static void play_prelude(struct story_pair *pair, enum prelude prelude)
 {
-    const struct iq_endpoint_config few = {.max_streams_bi = 4}; /* so that some are waited for */
-    struct story_pair pair = story_pair(options, NULL, &few);
+    static struct iq_protocol_handler early_echo;
+    static const struct iq_route early_routes[] = {{.alpn = APP_ALPN, .handler = &early_echo}, {0}};
+    struct app_task task = {.len = 1};
+
+    early_echo = app_echo;
+    early_echo.on_accept_early = hear_early;
+    watch_listen(pair->accepts, early_routes);
+    app_dial(&task, pair->dials, pair->accepts);
+    sim_run_for(pair->sim, 10 * SIM_SECOND);
+    app_expect_done(pair->sim, &task);
+    if (prelude == EARLY_DATA_IS_REFUSED) {
+        watch_listen(pair->accepts, app_echo_routes);
+    }
+}
+
+static void mischief_once(const struct sim_options *options, struct mischief_maker maker,
+                          enum prelude prelude)
+{
+    const struct iq_endpoint_config keeps_sessions = {.sessions_max = 10};
+    const struct iq_endpoint_config few = {.max_streams_bi = 4, /* so that some are waited for */
+                                           .sessions_max = 10};
+    struct story_pair pair = story_pair(options, &keeps_sessions, &few);
     const struct iq_addr addr = sim_addr(pair.accepts);
+    const struct iq_protocol_handler *handler =
+        prelude == NOTHING ? &loose_handler : &loose_early_handler;
     struct loose_task task = {0};
 
+    if (prelude != NOTHING) {
+        play_prelude(&pair, prelude);
+    }
     maker.accepts = pair.accepts;
+    maker.at += watch_callback_count(pair.sim);
     watch_each_callback(pair.sim, make_mischief, &maker);
-    SIM_EXPECT(pair.sim,
-               watch_dial(NULL, pair.dials, &addr, APP_ALPN, &loose_handler, &task, NULL) == 0);
+    SIM_EXPECT(pair.sim, watch_dial(NULL, pair.dials, &addr, APP_ALPN, handler, &task, NULL) == 0);
     sim_run_for(pair.sim, 10 * SIM_SECOND);
     sim_close(pair.dials);
     sim_close(pair.accepts);
@@ -187,7 +235,7 @@ static void mischief_once(const struct sim_options *options, struct mischief_mak
     sim_free(pair.sim);
 }
 
-static void tell_in_every_callback(const struct sim_options *options)
+static void in_every_callback(const struct sim_options *options, enum prelude prelude)
 {
     struct mischief_maker maker = {0};
     unsigned mischief;
@@ -195,12 +243,29 @@ static void tell_in_every_callback(const struct sim_options *options)
     for (mischief = 0; mischief < MISCHIEF_COUNT; mischief++) {
         for (maker.at = 1; maker.at <= 60; maker.at++) {
             maker.mischief = (enum mischief)mischief;
-            mischief_once(options, maker);
+            mischief_once(options, maker, prelude);
         }
     }
 }
 
+static void tell_in_every_callback(const struct sim_options *options)
+{
+    in_every_callback(options, NOTHING);
+}
+
+static void tell_with_early_data(const struct sim_options *options)
+{
+    in_every_callback(options, EARLY_DATA_IS_TAKEN);
+}
+
+static void tell_with_refused_data(const struct sim_options *options)
+{
+    in_every_callback(options, EARLY_DATA_IS_REFUSED);
+}
+
 const struct story mischief_stories[] = {
     {.name = "close_in_every_callback", .run = tell_in_every_callback},
+    {.name = "early_in_every_callback", .run = tell_with_early_data},
+    {.name = "early_refused_in_every_callback", .run = tell_with_refused_data},
     {0},
 };

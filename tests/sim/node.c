@@ -54,6 +54,9 @@ static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
     SIM_EXPECT(node->sim, !node->full);
     SIM_EXPECT(node->sim, datagrams->len > 0 && datagrams->segment_len > 0);
     SIM_EXPECT(node->sim, datagrams->len <= SIM_DATAGRAM_MAX);
+    if (node->interface_mtu != 0 && datagrams->segment_len > node->interface_mtu) {
+        return IQ_ERR_TOO_LONG;
+    }
     sim_send(node, datagrams);
     if (!sim_happens(&node->sim->network, node->again_chance)) {
         return 0;
@@ -90,7 +93,7 @@ static void wire_wake_at(struct iq_wire *wire, uint64_t deadline_ns)
 static int wire_find_path(struct iq_wire *wire, struct iq_path *path,
                           const struct iq_socket_addr *remote)
 {
-    if (remote->ip_version != IQ_IPV4) {
+    if (remote->ip_version != IQ_IPV4 || node_of(wire)->addr_count == 0) {
         return IQ_ERR_UNREACHABLE;
     }
     path->local = node_of(wire)->addrs[0];
@@ -167,6 +170,18 @@ struct iq_addr sim_addr(const struct sim_node *node)
 
     addr.socket_addrs[0] = node->external.port != 0 ? node->external : node->addrs[0];
     return addr;
+}
+
+bool sim_owns(const struct sim_node *node, const struct iq_socket_addr *addr)
+{
+    size_t i;
+
+    for (i = 0; i < node->addr_count; i++) {
+        if (iq_socket_addr_equal(&node->addrs[i], addr)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool has_addr(const struct sim_node *node, const struct iq_socket_addr *addr,

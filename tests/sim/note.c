@@ -10,6 +10,7 @@ static void note_open(struct iq_conn *conn)
     const struct iq_id *id = iq_conn_remote_id(conn);
 
     note->opened++;
+    note->resumed += iq_conn_is_resumed(conn);
     note->anonymous = id == NULL;
     if (id != NULL) {
         note->remote_id = *id;

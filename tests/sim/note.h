@@ -6,7 +6,8 @@
 
 struct note {
     unsigned opened, closed;
-    bool anonymous; /* then there is no remote_id */
+    unsigned resumed; /* of those that opened */
+    bool anonymous;   /* then there is no remote_id */
     struct iq_id remote_id;
     uint64_t closed_at_ns;
     uint64_t code;

@@ -1,4 +1,4 @@
-/* What networks do: losses in every place, other addresses, small packets, and dead times. */
+/* What networks do: losses in every place, damage, and dead times. */
 #include <string.h>
 
 #include "story.h"
@@ -48,83 +48,6 @@ static void tell_first_lost(const struct sim_options *options)
     }
 }
 
-/* A NAT gives the dialling side another port */
-
-struct rebinding {
-    struct sim_node *node;
-    uint64_t period_ns; /* 0: once */
-    uint64_t flap_ns;   /* 0: it stays; else it goes back after this time */
-};
-
-static void flap_back(struct sim *sim, void *arg)
-{
-    struct rebinding *rebinding = arg;
-
-    rebinding->node->external.port = 4433;
-}
-
-static void rebind(struct sim *sim, void *arg)
-{
-    struct rebinding *rebinding = arg;
-    struct sim_node *node = rebinding->node;
-
-    if (node->endpoint == NULL || watch_live_conns(sim) == 0) {
-        return;
-    }
-    if (rebinding->flap_ns == 0) {
-        node->external.port++;
-        sim_after(sim, rebinding->period_ns, rebind, rebinding);
-        return;
-    }
-    node->external.port = 5555;
-    sim_after(sim, rebinding->flap_ns, flap_back, rebinding);
-}
-
-/* During a flap everything that is sent to the new port is lost. */
-static bool lose_replies(struct sim_node *node, const struct iq_datagrams *datagram)
-{
-    return datagram->path.remote.port != 5555;
-}
-
-static void echo_over_nat(const struct sim_options *options, struct rebinding rebinding,
-                          uint64_t start_ns)
-{
-    const struct iq_endpoint_config small = {.stream_window = 65536};
-    struct story_pair pair = story_pair(options, &small, &small);
-    struct app_task task = {.len = 10000000};
-
-    rebinding.node = pair.dials;
-    pair.dials->external = pair.dials->addrs[0];
-    pair.dials->link.rate_bps = pair.accepts->link.rate_bps = 10000000;
-    if (rebinding.flap_ns != 0) {
-        pair.accepts->tap = lose_replies;
-    }
-    app_dial(&task, pair.dials, pair.accepts);
-    sim_after(pair.sim, start_ns, rebind, &rebinding);
-    story_finish(&pair, &task, 300 * SIM_SECOND);
-    sim_free(pair.sim);
-}
-
-static void tell_rebinding(const struct sim_options *options)
-{
-    echo_over_nat(options, (struct rebinding){.period_ns = 5 * SIM_SECOND}, SIM_SECOND);
-    echo_over_nat(options, (struct rebinding){.period_ns = SIM_SECOND}, SIM_SECOND / 10);
-}
-
-/* F3: without keep-alives such a connection waits until it times out. */
-static void tell_flap(const struct sim_options *options)
-{
-    static const uint64_t flaps_ms[] = {40, 200, 1000};
-    size_t i;
-
-    for (i = 0; i < sizeof(flaps_ms) / sizeof(flaps_ms[0]); i++) {
-        const uint64_t start_ms = 1000 + options->seed * 37;
-
-        echo_over_nat(options, (struct rebinding){.flap_ns = flaps_ms[i] * SIM_MILLISECOND},
-                      start_ms * SIM_MILLISECOND);
-    }
-}
-
 /* An address that never answers gets three times what came from there and no more: the check is in
  * every story (I1), here something tries. */
 static void spoof(struct sim *sim, void *arg)
@@ -152,74 +75,6 @@ static void tell_victim(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
-/* Sizes of packets */
-
-static size_t largest_sent;
-
-static bool measure(struct sim_node *node, const struct iq_datagrams *datagram)
-{
-    if (datagram->len > largest_sent) {
-        largest_sent = datagram->len;
-    }
-    return true;
-}
-
-static const struct mtu_row {
-    const char *name;
-    size_t mtu;            /* of the UDP payload */
-    uint16_t max_datagram; /* of the configuration */
-    size_t found;          /* by discovery; 0: not looked at */
-} mtu_rows[] = {
-    {.name = "ethernet", .mtu = 1472, .found = 1452},
-    {.name = "exactly the largest", .mtu = 1452, .found = 1452},
-    {.name = "one less", .mtu = 1451, .found = 1406},
-    {.name = "the least of IPv6", .mtu = 1252, .found = 1252},
-    {.name = "the least of QUIC", .mtu = 1200, .found = 1200},
-    {.name = "configured", .mtu = 1472, .max_datagram = 1200, .found = 1200},
-    {.name = "configured between", .mtu = 1472, .max_datagram = 1400, .found = 1342},
-};
-
-static void expect_mtu(const struct sim *sim, const struct mtu_row *row,
-                       const struct app_task *task)
-{
-    const size_t found = ngtcp2_conn_get_path_max_tx_udp_payload_size(task->conn->quic);
-
-    if (found != row->found) {
-        SIM_FAIL(sim, "%s: found %zu", row->name, found);
-    }
-}
-
-static void mtu_row(const struct sim_options *options, const struct mtu_row *row)
-{
-    const struct iq_endpoint_config config = {.max_datagram_size = row->max_datagram};
-    struct story_pair pair = story_pair(options, &config, &config);
-    struct app_task task = {.len = 1000000, .stay = true};
-    const uint64_t end_ns = pair.sim->now_ns + 120 * SIM_SECOND;
-
-    largest_sent = 0;
-    pair.dials->link.mtu = pair.accepts->link.mtu = row->mtu;
-    pair.dials->tap = pair.accepts->tap = measure;
-    app_dial(&task, pair.dials, pair.accepts);
-    while (task.echoed == 0 && pair.sim->now_ns < end_ns && sim_step(pair.sim)) {
-    }
-    SIM_EXPECT(pair.sim, task.echoed == 1);
-    sim_run_for(pair.sim, 60 * SIM_SECOND); /* discovery goes on */
-    if (options->weather.loss == 0) {       /* lost probes look like a small path */
-        expect_mtu(pair.sim, row, &task);
-    }
-    SIM_EXPECT(pair.sim, row->max_datagram == 0 || largest_sent <= row->max_datagram);
-    sim_free(pair.sim);
-}
-
-static void tell_mtu(const struct sim_options *options)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof(mtu_rows) / sizeof(mtu_rows[0]); i++) {
-        mtu_row(options, &mtu_rows[i]);
-    }
-}
-
 /* Wires that are full now and then */
 static void tell_full_wire(const struct sim_options *options)
 {
@@ -231,22 +86,6 @@ static void tell_full_wire(const struct sim_options *options)
         struct app_task task = {.len = 30000, .stream_count = 20, .at_once = 10};
 
         pair.dials->again_chance = pair.accepts->again_chance = chances[i];
-        app_dial(&task, pair.dials, pair.accepts);
-        story_finish(&pair, &task, 600 * SIM_SECOND);
-        sim_free(pair.sim);
-    }
-}
-
-static void tell_ecn(const struct sim_options *options)
-{
-    static const uint32_t chances[] = {300, 10000};
-    size_t i;
-
-    for (i = 0; i < sizeof(chances) / sizeof(chances[0]); i++) {
-        struct story_pair pair = story_pair(options, NULL, NULL);
-        struct app_task task = {.len = 300000};
-
-        pair.dials->link.ecn_mark = pair.accepts->link.ecn_mark = chances[i];
         app_dial(&task, pair.dials, pair.accepts);
         story_finish(&pair, &task, 600 * SIM_SECOND);
         sim_free(pair.sim);
@@ -393,12 +232,8 @@ static void tell_bursts(const struct sim_options *options)
 
 const struct story path_stories[] = {
     {.name = "path_first_lost", .run = tell_first_lost, .weather = STORY_CALM_ONLY},
-    {.name = "path_rebinding", .run = tell_rebinding},
-    {.name = "path_flap", .run = tell_flap, .seeds = 5, .weather = STORY_CALM_ONLY},
     {.name = "path_victim", .run = tell_victim, .seeds = 5},
-    {.name = "path_mtu", .run = tell_mtu},
     {.name = "path_full_wire", .run = tell_full_wire, .seeds = 3},
-    {.name = "path_ecn", .run = tell_ecn, .seeds = 3},
     {.name = "path_dead_times", .run = tell_dead_times},
     {.name = "path_damage", .run = tell_damage, .seeds = 3},
     {.name = "path_far_and_near", .run = tell_far_and_near},

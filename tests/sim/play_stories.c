@@ -109,6 +109,8 @@ static void play_on_conn(struct iq_conn *conn)
 static void play_reset(struct iq_stream *stream, uint64_t code) { play_on_stream(stream); }
 
 static const struct iq_protocol_handler playing = {
+    .on_accept_early = play_on_conn,
+    .on_connect_early = play_on_conn,
     .on_accept = play_on_conn,
     .on_connect = play_on_conn,
     .on_stream_ready = play_on_stream,
@@ -176,7 +178,8 @@ static void tell_play(const struct sim_options *options)
                                              .max_streams_uni = 2,
                                              .stream_window = 6000,
                                              .conn_window = 12000,
-                                             .stream_send_buffer = 5000};
+                                             .stream_send_buffer = 5000,
+                                             .sessions_max = 4};
     struct sim *sim = sim_new(options);
     unsigned acts = (unsigned)sim_below(&sim->workload, ACTS_MAX);
     struct sim_node *node;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "event.h"
 #include "memory.h"
 #include "watch.h"
@@ -214,6 +215,7 @@ struct sim *sim_new(const struct sim_options *options)
     sim->live_bytes_before = sim_live_bytes();
     sim->watch = watch_new(sim);
     sim_seed_libraries(options->seed * 3 + 2);
+    sim_clock_follow(&sim->now_ns);
     return sim;
 }
 
@@ -234,6 +236,7 @@ void sim_free(struct sim *sim)
         SIM_FAIL(sim, "bytes left over: %ld",
                  (long)sim_live_bytes() - (long)sim->live_bytes_before);
     }
+    sim_clock_follow(NULL);
     sim_dealloc(sim->heap);
     sim_dealloc(sim);
 }

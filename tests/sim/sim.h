@@ -80,10 +80,11 @@ struct sim_node {
     struct iq_wire wire; /* first: the endpoint's way back to us */
     struct sim *sim;
     const char *name;
-    struct iq_endpoint *endpoint; /* NULL once it has closed, and for a raw node */
-    struct iq_socket_addr addrs[SIM_ADDRS_MAX];
-    size_t addr_count;
+    struct iq_endpoint *endpoint;               /* NULL once it has closed, and for a raw node */
+    struct iq_socket_addr addrs[SIM_ADDRS_MAX]; /* the system sends from the first */
+    size_t addr_count;                          /* 0: there is no network */
     struct iq_socket_addr external; /* what others see instead of addrs[0], behind a NAT */
+    size_t interface_mtu;           /* longer datagrams are refused by the system; 0: none are */
     struct sim_link link;
     uint64_t link_busy_until_ns;
     uint64_t link_used_ns;
@@ -147,6 +148,9 @@ struct sim_node *sim_node_of(const struct iq_endpoint *endpoint);
 struct iq_addr sim_addr(const struct sim_node *node);
 
 struct iq_socket_addr sim_socket_addr(unsigned host, uint16_t port);
+
+/* Whether `addr` is one of the node's own now. */
+bool sim_owns(const struct sim_node *node, const struct iq_socket_addr *addr);
 
 /* The node that datagrams to `addr` reach now, and which of its own addresses that is. */
 struct sim_node *sim_find_node(struct sim *sim, const struct iq_socket_addr *addr,

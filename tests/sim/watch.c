@@ -10,6 +10,8 @@ struct watched_conn {
     const struct iq_protocol_handler *inner;
     struct sim_node *node;
     bool opened;
+    bool early;       /* with early data */
+    bool established; /* not only early */
 };
 
 struct watched_stream {
@@ -173,15 +175,66 @@ static bool on_accepting(struct iq_conn *conn)
     return is_welcome;
 }
 
+/* Nothing is left of streams that were opened for early data that was refused. */
+static void expect_no_streams(const struct iq_conn *conn)
+{
+    const struct watch *watch = watch_of(conn);
+    size_t i;
+
+    for (i = 0; i < watch->stream_count; i++) {
+        SIM_EXPECT(watch->sim, iq_stream_conn(watch->streams[i].stream) != conn);
+    }
+}
+
+static void note_early(struct watched_conn *watched)
+{
+    SIM_EXPECT(watched->node->sim, !watched->opened);
+    SIM_EXPECT(watched->node->sim, iq_id_is_valid(iq_conn_remote_id(watched->conn)));
+    watched->opened = watched->early = true;
+}
+
+static void note_established(struct watched_conn *watched)
+{
+    const bool accepted = iq_conn_early_data_accepted(watched->conn);
+
+    SIM_EXPECT(watched->node->sim, !watched->established && watched->opened == watched->early);
+    SIM_EXPECT(watched->node->sim, watched->early || !accepted);
+    if (!accepted) {
+        expect_no_streams(watched->conn);
+    }
+    watched->opened = watched->established = true;
+}
+
+static void on_accept_early(struct iq_conn *conn)
+{
+    SIM_EXPECT(watch_of(conn)->sim, watch_of(conn)->accepting == conn);
+    watch_of(conn)->accepting = NULL;
+    add_conn(conn, find_route(conn)->handler);
+    note_early(find_conn(conn));
+    find_conn(conn)->inner->on_accept_early(conn);
+    after(conn, NULL);
+}
+
+static void on_connect_early(struct iq_conn *conn)
+{
+    note_early(find_conn(conn));
+    find_conn(conn)->inner->on_connect_early(conn);
+    after(conn, NULL);
+}
+
 static void on_accept(struct iq_conn *conn)
 {
     const struct iq_route *route = find_route(conn);
     const struct iq_id *id = iq_conn_remote_id(conn);
 
-    SIM_EXPECT(watch_of(conn)->sim, watch_of(conn)->accepting == conn);
-    watch_of(conn)->accepting = NULL;
-    add_conn(conn, route->handler);
-    find_conn(conn)->opened = true;
+    if (conn->early_accepted) {
+        SIM_EXPECT(watch_of(conn)->sim, find_conn(conn)->early);
+    } else {
+        SIM_EXPECT(watch_of(conn)->sim, watch_of(conn)->accepting == conn);
+        watch_of(conn)->accepting = NULL;
+        add_conn(conn, route->handler);
+    }
+    note_established(find_conn(conn));
     SIM_EXPECT(watch_of(conn)->sim, route->anonymous ? id == NULL : iq_id_is_valid(id));
     if (find_conn(conn)->inner->on_accept != NULL) {
         find_conn(conn)->inner->on_accept(conn);
@@ -193,8 +246,7 @@ static void on_connect(struct iq_conn *conn)
 {
     struct watched_conn *watched = find_conn(conn);
 
-    SIM_EXPECT(watched->node->sim, !watched->opened);
-    watched->opened = true;
+    note_established(watched);
     if (watched->inner->on_connect != NULL) {
         watched->inner->on_connect(conn);
     }
@@ -314,11 +366,8 @@ static void on_closed(struct iq_conn *conn, const struct iq_close_reason *why)
 {
     struct watched_conn *watched = find_conn(conn);
     struct watch *watch = watch_of(conn);
-    size_t i;
 
-    for (i = 0; i < watch->stream_count; i++) {
-        SIM_EXPECT(watch->sim, iq_stream_conn(watch->streams[i].stream) != conn);
-    }
+    expect_no_streams(conn);
     SIM_EXPECT(watch->sim, why->text != NULL && why->text[why->text_len] == '\0');
     if (watched->inner->on_closed != NULL) {
         watched->inner->on_closed(conn, why);
@@ -341,21 +390,19 @@ static void on_shutdown(struct iq_conn *conn)
     after(conn, NULL);
 }
 
-static const struct iq_protocol_handler watching = {
-    .on_accepting = on_accepting,
-    .on_accept = on_accept,
-    .on_connect = on_connect,
-    .on_stream_ready = on_stream_ready,
-    .on_stream_reset = on_stream_reset,
-    .on_stream_stopped = on_stream_stopped,
-    .on_stream_delivered = on_stream_delivered,
-    .on_streams_allowed = on_streams_allowed,
-    .on_datagram = on_datagram,
-    .on_datagrams_allowed = on_datagrams_allowed,
-    .on_stream_closed = on_stream_closed,
-    .on_closed = on_closed,
-    .on_shutdown = on_shutdown,
-};
+#define WATCHING                                                                                   \
+    .on_accepting = on_accepting, .on_accept = on_accept, .on_connect = on_connect,                \
+    .on_stream_ready = on_stream_ready, .on_stream_reset = on_stream_reset,                        \
+    .on_stream_stopped = on_stream_stopped, .on_stream_delivered = on_stream_delivered,            \
+    .on_streams_allowed = on_streams_allowed, .on_datagram = on_datagram,                          \
+    .on_datagrams_allowed = on_datagrams_allowed, .on_stream_closed = on_stream_closed,            \
+    .on_closed = on_closed, .on_shutdown = on_shutdown
+
+static const struct iq_protocol_handler watching = {WATCHING};
+
+/* For handlers that take part in early data. */
+static const struct iq_protocol_handler watching_early = {
+    WATCHING, .on_accept_early = on_accept_early, .on_connect_early = on_connect_early};
 
 /* What stories call */
 
@@ -370,7 +417,8 @@ const struct iq_route *watch_routes(struct sim_node *node, const struct iq_route
     node->watched_routes = sim_alloc((count + 1) * sizeof(*routes));
     for (i = 0; i < count; i++) {
         node->watched_routes[i] = routes[i];
-        node->watched_routes[i].handler = &watching;
+        node->watched_routes[i].handler =
+            routes[i].handler->on_accept_early == NULL ? &watching : &watching_early;
     }
     node->routes = routes;
     return node->watched_routes;
@@ -396,8 +444,10 @@ int watch_dial(struct iq_conn **conn, struct sim_node *node, const struct iq_add
                const char *alpn, const struct iq_protocol_handler *handler, void *data,
                const struct iq_connect_options *options)
 {
+    const struct iq_protocol_handler *outer =
+        handler->on_connect_early == NULL ? &watching : &watching_early;
     struct iq_conn *made;
-    const int rc = iq_endpoint_connect_with(node->endpoint, addr, alpn, &watching, data, options);
+    const int rc = iq_endpoint_connect_with(node->endpoint, addr, alpn, outer, data, options);
 
     if (rc == 0) { /* of one address there is one attempt, the newest connection */
         made = IQ_CONTAINER_OF(node->endpoint->env.conns.prev, struct iq_conn, in_all);

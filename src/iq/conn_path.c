@@ -1,0 +1,126 @@
+/*
+ * The path of a connection, and how it moves to another one.  RFC 9000, section 9.
+ *
+ * Only the side that has dialled migrates, when the system would now send from another address than
+ * the one in use.  While the old path may still work the new one is validated first, and nothing is
+ * lost if that fails.  Once the old path has fallen silent the connection moves at once: ngtcp2
+ * lets a validation wait for room in the congestion window, which what is lost on a dead path
+ * fills. There is one attempt at a time, because each takes an id that only a working path can
+ * replace.
+ *
+ * When the path has changed, on either side, a PING follows.  The peer of one that only receives
+ * learns by it where to send now.  And ngtcp2 up to 1.25 takes down the timer of what is in flight
+ * when it changes the path, so that two sides that have nothing new to say would both wait.
+ * The PING is a keep-alive that comes early: ngtcp2 sends no other on demand.
+ */
+#include "conn_state.h"
+
+#define SILENT_PTOS 2
+
+void iq_conn_doubt_path(struct iq_conn *conn)
+{
+    if (conn->dials && conn->state < IQ_CONN_CLOSING) {
+        conn->path_in_doubt = true;
+        iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
+    }
+}
+
+static bool is_used(const struct iq_conn *conn, const struct iq_socket_addr *local)
+{
+    return iq_socket_addr_equal(local, &conn->path.local);
+}
+
+/* Where there is no path at all now, the next change of the network may bring one. */
+static void look_for_path(struct iq_conn *conn)
+{
+    struct iq_wire *wire = conn->env->wire;
+
+    conn->path_in_doubt = false;
+    conn->wants_path = wire->find_path(wire, &conn->wanted_path, &conn->path.remote) == 0 &&
+                       !is_used(conn, &conn->wanted_path.local);
+}
+
+static uint64_t bytes_in_flight(const struct iq_conn *conn)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(conn->quic, &info);
+    return info.bytes_in_flight;
+}
+
+/* What we have sent is not answered. */
+static bool is_silent(const struct iq_conn *conn)
+{
+    const uint64_t silence_ns = conn->env->agenda.now_ns - conn->heard_ns;
+
+    return bytes_in_flight(conn) > 0 && silence_ns > SILENT_PTOS * ngtcp2_conn_get_pto(conn->quic);
+}
+
+static void try_path(struct iq_conn *conn)
+{
+    const uint64_t now_ns = conn->env->agenda.now_ns;
+    struct iq_quic_path path;
+    int rc;
+
+    iq_quic_path_from(&path, &conn->wanted_path);
+    rc = is_silent(conn) ? ngtcp2_conn_initiate_immediate_migration(conn->quic, &path.path, now_ns)
+                         : ngtcp2_conn_initiate_migration(conn->quic, &path.path, now_ns);
+    if (rc == NGTCP2_ERR_CONN_ID_BLOCKED) {
+        return; /* the peer has to give us another id first */
+    }
+    conn->wants_path = false;
+    conn->path_tried_ns = now_ns;
+    if (rc == NGTCP2_ERR_NOMEM || rc == NGTCP2_ERR_CALLBACK_FAILURE) {
+        iq_conn_fail(conn, rc);
+        return;
+    }
+    iq_conn_note_path(conn);
+    conn->path_is_tried = rc == 0 && !is_used(conn, &conn->wanted_path.local);
+}
+
+void iq_conn_follow_path(struct iq_conn *conn)
+{
+    if (!conn->handshake_confirmed) {
+        return;
+    }
+    if (conn->path_in_doubt) {
+        look_for_path(conn);
+    }
+    if (conn->wants_path && !conn->path_is_tried) {
+        try_path(conn);
+    }
+}
+
+void iq_conn_note_path_tried(struct iq_conn *conn, bool works)
+{
+    conn->path_is_tried = false;
+    /* While nothing comes the old way either, the new one is tried again. */
+    if (works || conn->wants_path || conn->heard_ns <= conn->path_tried_ns) {
+        iq_conn_doubt_path(conn); /* the network may have changed once more */
+    }
+}
+
+void iq_conn_note_path(struct iq_conn *conn)
+{
+    struct iq_path path;
+
+    iq_quic_path_to(&path, ngtcp2_conn_get_path(conn->quic));
+    if (iq_socket_addr_equal(&path.local, &conn->path.local) &&
+        iq_socket_addr_equal(&path.remote, &conn->path.remote)) {
+        return;
+    }
+    conn->path = path;
+    conn->small_until_ns = 0; /* sizes are found out anew */
+    conn->wants_ping = true;
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic, 1); /* ns: as soon as may be */
+}
+
+/* Pacing may put it off.  It is sent, or something in its place, when something is in flight. */
+void iq_conn_end_ping(struct iq_conn *conn)
+{
+    if (conn->wants_ping && bytes_in_flight(conn) > 0) {
+        conn->wants_ping = false;
+        ngtcp2_conn_set_keep_alive_timeout(conn->quic,
+                                           conn->env->config.keep_alive_ms * NGTCP2_MILLISECONDS);
+    }
+}
