@@ -219,7 +219,8 @@ static void expect_outcome(const struct sim *sim, const struct row *row, const s
 static void tell_row(const struct sim_options *options, const struct row *row)
 {
     const struct iq_endpoint_config config = {.certificate = row->has_cert ? cert_text : NULL,
-                                              .certificate_key = key_text};
+                                              .certificate_key = key_text,
+                                              .sessions_max = 16};
     struct sim *sim = sim_new(options);
     struct sim_node *accepts, *raw;
     struct note heard = {0};
@@ -244,6 +245,7 @@ static void tell_row(const struct sim_options *options, const struct row *row)
     }
     sim_run_for(sim, A_WHILE);
     expect_outcome(sim, row, &evil, &heard, iq_endpoint_id(accepts->endpoint));
+    SIM_EXPECT(sim, (evil.ticket != NULL) == (row->spoken != NULL && !row->anonymous));
     evil_free(&evil);
     sim_free(sim);
 }
@@ -255,6 +257,44 @@ static void tell_rows(const struct sim_options *options)
     for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         tell_row(options, &rows[i]);
     }
+}
+
+/* A ticket of one route on another: what was proven once counts where a key is wanted, and changes
+ * nothing where none is. */
+static void tell_tickets(const struct sim_options *options)
+{
+    const struct iq_endpoint_config config = {.sessions_max = 16};
+    struct sim *sim = sim_new(options);
+    struct note heard = {0};
+    const struct iq_route routes[] = {
+        {.alpn = "iroh-example/echo/0", .handler = &note_handler, .data = &heard},
+        {.alpn = "h3", .handler = &note_handler, .data = &heard, .anonymous = true},
+        {0}};
+    struct evil_options wanted = {.alpn = IROH};
+    struct sim_node *accepts, *raw;
+    static struct evil evil;
+    unsigned i;
+
+    sim->memory_uncounted = true;
+    memcpy(wanted.seed, good_seed, IQ_KEY_LEN);
+    accepts = sim_add_endpoint(sim, &config);
+    raw = sim_add_raw(sim);
+    watch_listen(accepts, routes);
+    for (i = 0; i < 3; i++) {
+        evil_dial(&evil, raw, accepts, &wanted);
+        sim_run_for(sim, 5 * SIM_SECOND);
+        evil_fall_silent(&evil);
+        sim_run_for(sim, A_WHILE);
+        SIM_EXPECT(sim, heard.opened == i + 1 && heard.anonymous == (i == 1));
+        SIM_EXPECT(sim, evil.was_resumed == (i == 1) && (evil.ticket != NULL) == (i != 1));
+        SSL_SESSION_free(wanted.resume);
+        wanted.resume = evil.ticket;
+        wanted.alpn = i == 0 ? H3 : IROH;
+        evil.ticket = NULL;
+        evil_free(&evil);
+    }
+    SSL_SESSION_free(wanted.resume);
+    sim_free(sim);
 }
 
 /* Whatever is no certificate with its key is refused when the endpoint is made. */
@@ -290,6 +330,7 @@ static void tell_wrong_certs(const struct sim_options *options)
 
 const struct story anonymous_stories[] = {
     {.name = "evil_anonymous", .run = tell_rows, .seeds = 2},
+    {.name = "evil_anonymous_tickets", .run = tell_tickets, .seeds = 2},
     {.name = "evil_wrong_certs", .run = tell_wrong_certs, .weather = STORY_CALM_ONLY},
     {0},
 };
