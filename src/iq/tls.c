@@ -15,56 +15,23 @@
  */
 #include "tls.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <ngtcp2/ngtcp2_crypto.h>
-#include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/ssl.h>
 
 #include "alpn.h"
-#include "certificate.h"
 #include "routes.h"
 #include "tls_ed25519.h"
-#include "tls_sessions.h"
-
-/* What a certificate may sign the handshake with: whatever key the application has brought. */
-#define CERTIFICATE_SIGALGS                                                                        \
-    "ed25519:ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:"      \
-    "rsa_pss_rsae_sha512"
-
-struct iq_tls {
-    SSL_CTX *ctx;
-    struct iq_certificate *certificate; /* for anonymous routes; NULL: not needed so far */
-    void (*on_secret)(const char *line, void *arg);
-    void *on_secret_arg;
-    struct iq_tls_sessions sessions; /* of peers that we have dialled */
-};
-
-struct iq_tls_session {
-    ngtcp2_crypto_conn_ref ref; /* first: it is what OpenSSL gives back to us */
-    struct iq_tls *tls;
-    ngtcp2_crypto_ossl_ctx *crypto;
-    SSL *ssl;
-    ngtcp2_conn *quic;
-    bool dials;
-    bool resumes;                    /* the side that dials: a session was chosen */
-    struct iq_id dialled;            /* the side that dials */
-    const char *alpns;               /* and what it offers to speak */
-    struct iq_route *routes;         /* the side that answers: our copy */
-    const struct iq_route *admitted; /* the one of them whose rules hold */
-    const struct iq_route *route;    /* the same, once it was chosen */
-};
+#include "tls_state.h"
 
 static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref)
 {
     return ((struct iq_tls_session *)ref)->quic;
 }
 
-static struct iq_tls_session *session_of(const SSL *ssl)
+struct iq_tls_session *iq_tls_session_of(const SSL *ssl)
 {
     return (struct iq_tls_session *)SSL_get_app_data(ssl);
 }
@@ -87,7 +54,7 @@ static int judge_key(X509_STORE_CTX *store, void *arg)
 {
     const int ssl_index = SSL_get_ex_data_X509_STORE_CTX_idx();
     const SSL *ssl = X509_STORE_CTX_get_ex_data(store, ssl_index);
-    const struct iq_tls_session *session = session_of(ssl);
+    const struct iq_tls_session *session = iq_tls_session_of(ssl);
     const EVP_PKEY *key = X509_STORE_CTX_get0_rpk(store);
     struct iq_id id;
 
@@ -103,112 +70,10 @@ static int judge_key(X509_STORE_CTX *store, void *arg)
     return 1;
 }
 
-/* The first of our routes that is offered, NULL if there is none.  Our order counts, not the
- * peer's: RFC 7301, section 3.2.  `name` is where the offer has it. */
-static const struct iq_route *find_route(const struct iq_route *routes, const unsigned char *offer,
-                                         size_t len, const unsigned char **name)
-{
-    const struct iq_route *route;
-
-    for (route = routes; route->alpn != NULL; route++) {
-        *name = iq_alpns_find_on_wire(offer, len, route->alpn);
-        if (*name != NULL) {
-            return route;
-        }
-    }
-    return NULL;
-}
-
-/* Whether the client knows our certificate type.  RFC 7250, section 3: a list with its length. */
-static bool takes_raw_key(SSL *ssl)
-{
-    const unsigned char *types;
-    size_t len;
-
-    return SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_cert_type, &types, &len) == 1 &&
-           len > 1 && memchr(types + 1, TLSEXT_cert_type_rpk, len - 1) != NULL;
-}
-
-/* The rules of an anonymous route: whoever is there may come in, and sees either our raw key or a
- * certificate.  It gets no tickets, which are for those who can be known again.  Nothing changes
- * for any other session. */
-static bool admit_anonymous(struct iq_tls_session *session)
-{
-    static const unsigned char x509[] = {TLSEXT_cert_type_x509};
-    struct iq_tls *tls = session->tls;
-    SSL *ssl = session->ssl;
-
-    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-    if (SSL_set_num_tickets(ssl, 0) != 1) {
-        return false;
-    }
-    if (takes_raw_key(ssl)) {
-        return true;
-    }
-    if (tls->certificate == NULL &&
-        iq_certificate_sign(&tls->certificate, SSL_get_privatekey(ssl)) != 0) {
-        return false;
-    }
-    return SSL_set1_server_cert_type(ssl, x509, sizeof(x509)) == 1 &&
-           SSL_set1_sigalgs_list(ssl, CERTIFICATE_SIGALGS) == 1 &&
-           iq_certificate_use(tls->certificate, ssl) == 0;
-}
-
-/* Before anything is answered.  A ClientHello without ALPN ends here: OpenSSL would not call
- * choose_alpn() for it.  And the route decides what the handshake will prove. */
-static int look_at_hello(SSL *ssl, int *alert, void *arg)
-{
-    struct iq_tls_session *session = session_of(ssl);
-    const struct iq_route *route;
-    const unsigned char *extension, *name;
-    size_t len;
-
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
-                                  &extension, &len) != 1) {
-        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    /* The list has its length in front; what is wrong with it OpenSSL finds later. */
-    route = len < 2 ? NULL : find_route(session->routes, extension + 2, len - 2, &name);
-    if (route != NULL && route->anonymous && !admit_anonymous(session)) {
-        ERR_clear_error();
-        *alert = SSL_AD_INTERNAL_ERROR;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    session->admitted = route;
-    return SSL_CLIENT_HELLO_SUCCESS;
-}
-
-/* A protocol that does not take early data refuses it here, and its tickets do not promise it. */
-static void choose_route(struct iq_tls_session *session, const struct iq_route *route)
-{
-    session->route = route;
-    if (route->handler->on_accept_early == NULL) {
-        (void)SSL_set_max_early_data(session->ssl, 0);
-    }
-}
-
-/* What is chosen is what the rules were made for, or nothing. */
-static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
-                       const unsigned char *offer, unsigned int offer_len, void *arg)
-{
-    struct iq_tls_session *session = session_of(ssl);
-    const unsigned char *name;
-    const struct iq_route *route = find_route(session->routes, offer, offer_len, &name);
-
-    if (route == NULL || route != session->admitted) {
-        return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
-    }
-    choose_route(session, route);
-    *chosen = name;
-    *chosen_len = (unsigned char)strlen(route->alpn);
-    return SSL_TLSEXT_ERR_OK;
-}
-
 /* A ticket has come, or goes out.  Returns whether the reference to the session was taken over. */
 static int keep_session(SSL *ssl, SSL_SESSION *saved)
 {
-    struct iq_tls_session *session = session_of(ssl);
+    struct iq_tls_session *session = iq_tls_session_of(ssl);
 
     if (session->dials) {
         return iq_tls_sessions_keep(&session->tls->sessions, saved, &session->dialled,
@@ -220,7 +85,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *saved)
 
 static void tell_secret(const SSL *ssl, const char *line)
 {
-    const struct iq_tls *tls = session_of(ssl)->tls;
+    const struct iq_tls *tls = iq_tls_session_of(ssl)->tls;
 
     tls->on_secret(line, tls->on_secret_arg);
 }
@@ -244,8 +109,8 @@ static bool set_rules(SSL_CTX *ctx)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
-    SSL_CTX_set_client_hello_cb(ctx, look_at_hello, NULL);
-    SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, iq_tls_look_at_hello, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, iq_tls_choose_alpn, NULL);
     return true;
 }
 
