@@ -14,7 +14,8 @@
  *
  * And one idea keeps handlers short: bytes that cannot be sent on stay unread.  See stream.h.
  *
- * One thread: a loop and everything in it belong to the thread that runs the loop.
+ * One thread: a loop and everything in it belong to the thread that runs the loop.  And one
+ * process: after fork() only one of the two may go on with the endpoints that there are.
  */
 #ifndef IQ_H
 #define IQ_H

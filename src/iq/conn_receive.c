@@ -165,6 +165,18 @@ static void repeat_close(struct iq_conn *conn)
     }
 }
 
+/* After a machine has stood still, what waits in its sockets is read before the timers.  A silence
+ * that was longer than the idle time-out is the end all the same (RFC 9000, section 10.1); ngtcp2
+ * would take it for the time that a packet needs, and then wait for answers three times as long. */
+static bool is_overdue(const struct iq_conn *conn)
+{
+    const struct iq_conn_env *env = conn->env;
+    const uint64_t late_ns = env->config.idle_timeout_ms * NGTCP2_MILLISECONDS;
+
+    return conn->state < IQ_CONN_CLOSING && conn->timer.deadline_ns < env->agenda.now_ns &&
+           env->agenda.now_ns - conn->timer.deadline_ns > late_ns;
+}
+
 int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ecn,
                     const uint8_t *data, size_t len)
 {
@@ -175,6 +187,9 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
 
     conn->stats.datagrams_received++;
     conn->stats.bytes_received += len;
+    if (is_overdue(conn)) {
+        iq_conn_expire(conn);
+    }
     if (conn->state == IQ_CONN_LINGERING) {
         repeat_close(conn);
         return 0;

@@ -232,6 +232,12 @@ void iq_endpoint_writable(struct iq_endpoint *endpoint)
     endpoint->env.wire_is_full = false;
 }
 
+void iq_endpoint_woken(struct iq_endpoint *endpoint)
+{
+    endpoint->env.agenda.turn_will_come = true;
+    endpoint->env.agenda.wake_ns = IQ_NEVER; /* if it was too early, the turn asks for another */
+}
+
 /* The turn */
 
 static void expire_timers(struct iq_conn_env *env)
@@ -261,21 +267,29 @@ static void shut_down(struct iq_endpoint *endpoint)
     }
 }
 
+/* Who fills the wire is the last to send when it has room again: otherwise one that always has more
+ * would let nobody else send. */
 static void give_turns(struct iq_conn_env *env)
 {
     struct iq_list due;
-    struct iq_list *node;
+    struct iq_list *node, *filler = NULL;
 
     iq_list_init(&due);
     iq_list_move_all(&due, &env->agenda.due);
     while ((node = iq_list_pop(&due)) != NULL) {
         struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, on_agenda);
+        const bool was_full = env->wire_is_full;
 
         iq_conn_deliver(conn);
         iq_conn_send(conn);
         if (conn->state == IQ_CONN_GONE && conn->closed_told) {
             iq_conn_free(conn);
+        } else if (!was_full && env->wire_is_full) {
+            filler = node;
         }
+    }
+    if (filler != NULL) {
+        iq_list_append(&env->agenda.due, filler);
     }
 }
 

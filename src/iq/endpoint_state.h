@@ -43,6 +43,9 @@ void iq_endpoint_receive(struct iq_endpoint *endpoint, const struct iq_datagrams
 /* After IQ_ERR_AGAIN: there is room for more.  A turn follows. */
 void iq_endpoint_writable(struct iq_endpoint *endpoint);
 
+/* What wake_at() asked for has come, perhaps a little early.  A turn follows. */
+void iq_endpoint_woken(struct iq_endpoint *endpoint);
+
 /* May free the endpoint: then it has closed the wire. */
 void iq_endpoint_turn(struct iq_endpoint *endpoint);
 

@@ -220,8 +220,14 @@ static void on_network(struct ev_loop *loop, ev_io *watcher, int events)
     }
 }
 
-/* The timer only ends the loop's sleep: the turn comes before the next one. */
-static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events) {}
+/* Ends the loop's sleep: the turn comes before the next one.  libev has a clock of its own, so that
+ * this may be too early by ours. */
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct udp *udp = watcher->data;
+
+    iq_endpoint_woken(udp->endpoint);
+}
 
 static void on_prepare(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
@@ -325,7 +331,7 @@ int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
     ev_prepare_init(&udp->prepare, on_prepare);
     ev_timer_init(&udp->timer, on_timer, 0.0, 0.0);
     ev_io_init(&udp->network, on_network, -1, EV_READ);
-    udp->prepare.data = udp->network.data = udp;
+    udp->prepare.data = udp->timer.data = udp->network.data = udp;
     rc = bind_ports(udp, config);
     if (rc == 0) {
         rc = iq_endpoint_new(&udp->endpoint, &udp->wire, config);

@@ -3,8 +3,8 @@
  *
  * udp.c is the real one, on sockets and libev.  tests/sim is another, with virtual time.  A path is
  * a pair of addresses; nothing above may assume that a UDP socket stands behind them (a relay can
- * have addresses of its own).  The world calls iq_endpoint_receive(), iq_endpoint_writable() and
- * iq_endpoint_turn() (endpoint_state.h).
+ * have addresses of its own).  The world calls iq_endpoint_receive(), iq_endpoint_writable(),
+ * iq_endpoint_woken() and iq_endpoint_turn() (endpoint_state.h).
  */
 #ifndef IQ_WIRE_H
 #define IQ_WIRE_H
@@ -38,8 +38,8 @@ struct iq_wire {
      * datagrams of this length; they are lost. */
     int (*send)(struct iq_wire *wire, const struct iq_datagrams *datagrams);
 
-    /* Calls iq_endpoint_turn() when the time has come, instead of when it said before.  IQ_NEVER:
-     * not at all. */
+    /* Calls iq_endpoint_woken() and iq_endpoint_turn() when the time has come, instead of when it
+     * said before.  IQ_NEVER: not at all. */
     void (*wake_at)(struct iq_wire *wire, uint64_t deadline_ns);
 
     /* The path that datagrams to `remote` take.  IQ_ERR_UNREACHABLE if there is none. */

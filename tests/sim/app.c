@@ -88,9 +88,13 @@ static void open_more(struct app_task *task)
 
     while (task->opened < all && task->open_now < at_once) {
         struct iq_stream *stream;
+        const int rc = watch_open_bi(&stream, task->conn);
 
-        if (watch_open_bi(&stream, task->conn) != 0) {
-            return; /* on_streams_allowed comes */
+        if (rc == IQ_ERR_NOMEM) {
+            iq_conn_close(task->conn, 1, "no memory");
+        }
+        if (rc != 0) {
+            return; /* on_streams_allowed comes, or on_closed */
         }
         iq_stream_set_data(stream, sim_alloc(sizeof(struct task_stream)));
         task->opened++;

@@ -6,11 +6,12 @@
  * I5: the connection ids of an endpoint are those of its connections.
  *
  * I2 (credit) is checked by credit.c, I4 (bytes) by app.c, I6 (memory) by sim_free() and stories,
- * I7 and I8 (callbacks) by watch.c, and I10 (time) by sim_step().
+ * I7 and I8 (callbacks) by watch.c, I10 (time) by sim_step(), and I11 (effort) by effort.c.
  */
 #include <string.h>
 
 #include "credit.h"
+#include "memory.h"
 
 /* No deadline of a connection is further away: the idle time-out, and something for rounding. */
 #define DEADLINE_FAR_NS (NGTCP2_MILLISECONDS * 100)
@@ -133,8 +134,18 @@ void sim_note_received(struct sim_node *node, const struct iq_datagrams *datagra
 
 /* I3 */
 
-static void check_deadline(const struct sim *sim, const struct iq_conn *conn)
+/* A clock that goes back stands still for an endpoint. */
+static uint64_t now_of(const struct sim_node *node)
 {
+    const uint64_t now_ns = sim_node_now(node), latest_ns = node->endpoint->env.agenda.now_ns;
+
+    return now_ns > latest_ns ? now_ns : latest_ns;
+}
+
+static void check_deadline(const struct sim_node *node, const struct iq_conn *conn)
+{
+    const struct sim *sim = node->sim;
+    const uint64_t now_ns = now_of(node);
     const uint64_t deadline_ns = conn->timer.deadline_ns;
     const uint64_t longest_ns =
         conn->env->config.idle_timeout_ms * SIM_MILLISECOND + DEADLINE_FAR_NS;
@@ -142,9 +153,9 @@ static void check_deadline(const struct sim *sim, const struct iq_conn *conn)
     if (!iq_list_is_empty(&conn->on_agenda) || conn->env->wire_is_full) {
         return; /* a turn comes */
     }
-    if (conn->state == IQ_CONN_OPEN && deadline_ns > sim->now_ns + longest_ns) {
+    if (conn->state == IQ_CONN_OPEN && deadline_ns > now_ns + longest_ns) {
         SIM_FAIL(sim, "I3: an open connection with a deadline in %g s",
-                 (double)(deadline_ns - sim->now_ns) / 1e9);
+                 (double)(deadline_ns - now_ns) / 1e9);
     }
     if (deadline_ns == IQ_NEVER) {
         SIM_FAIL(sim, "I3: a connection in state %d without a deadline", (int)conn->state);
@@ -155,7 +166,7 @@ static void check_wake(const struct sim_node *node)
 {
     const struct iq_conn_env *env = &node->endpoint->env;
     const struct iq_heap_entry *first = iq_heap_first(&env->timers);
-    const uint64_t now_ns = node->sim->now_ns;
+    const uint64_t now_ns = now_of(node);
     uint64_t wanted_ns = first == NULL ? IQ_NEVER : first->deadline_ns;
 
     if (env->wire_is_full) { /* it says itself when it is not */
@@ -208,6 +219,12 @@ static void check_map(const struct sim *sim, const struct iq_cid_map *map,
     SIM_EXPECT(sim, count == map->count);
 }
 
+/* The callback that made an id may have succeeded before ngtcp2 itself failed to keep it. */
+static bool fails_for_want_of_memory(const struct iq_conn *conn)
+{
+    return sim_is_memory_denied() && conn->state == IQ_CONN_CLOSING;
+}
+
 static void check_node(const struct sim_node *node)
 {
     const struct iq_conn_env *env = &node->endpoint->env;
@@ -218,12 +235,12 @@ static void check_node(const struct sim_node *node)
     for (entry = env->conns.next; entry != &env->conns; entry = entry->next) {
         const struct iq_conn *conn = IQ_CONTAINER_OF(entry, struct iq_conn, in_all);
 
-        check_deadline(node->sim, conn);
+        check_deadline(node, conn);
         if (conn->quic != NULL) {
             cid_count += check_cids(node->sim, conn);
             sim_check_credit(node->sim, conn);
         }
-        some_linger = some_linger || conn->quic == NULL;
+        some_linger = some_linger || conn->quic == NULL || fails_for_want_of_memory(conn);
         conn_count++;
     }
     SIM_EXPECT(node->sim,

@@ -126,6 +126,7 @@ static void lose_close(const struct sim_options *options, unsigned lost, bool di
     struct iq_conn *conn;
     struct iq_stream *stream;
     const struct note *ending;
+    uint64_t start_ns;
     unsigned i;
 
     note_connect(&self, options, NULL);
@@ -139,6 +140,7 @@ static void lose_close(const struct sim_options *options, unsigned lost, bool di
     sim_step(self.pair.sim);
     SIM_EXPECT(self.pair.sim, closes->sent_count == 1);
     conn = watch_conn(stays, 0);
+    start_ns = self.pair.sim->now_ns;
     for (i = 0; i < 64 && ending->closed == 0; i++) { /* all of it within the closing period */
         SIM_EXPECT(self.pair.sim, watch_open_uni(&stream, conn) == 0);
         (void)iq_stream_write(stream, "are you there?", 14);
@@ -147,6 +149,7 @@ static void lose_close(const struct sim_options *options, unsigned lost, bool di
     sim_run_for(self.pair.sim, SIM_SECOND);
     SIM_EXPECT(self.pair.sim, ending->closed == 1);
     SIM_EXPECT(self.pair.sim, ending->how == IQ_CLOSED_BY_PEER && ending->code == 42);
+    SIM_EXPECT(self.pair.sim, ending->closed_at_ns - start_ns <= 60 * SIM_MILLISECOND); /* 3 RTT */
     sim_free(self.pair.sim);
 }
 
@@ -343,7 +346,8 @@ static void tell_right_after_writing(const struct sim_options *options)
 }
 
 const struct story close_stories[] = {
-    {.name = "close_at_every_event", .run = tell_at_every_event},
+    {.name = "close_at_every_event", .run = tell_at_every_event, .seeds = 5},
+    {.name = "long_close_at_every_event", .run = tell_at_every_event, .seeds = 100},
     {.name = "close_codes", .run = tell_codes, .seeds = 3},
     {.name = "close_packet_lost", .run = tell_packet_lost, .weather = STORY_CALM_ONLY},
     {.name = "close_not_too_often", .run = tell_not_too_often, .weather = STORY_CALM_ONLY},

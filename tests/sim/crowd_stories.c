@@ -9,11 +9,12 @@
 /* One after the other, and no byte is left of any. */
 static void tell_in_a_row(const struct sim_options *options)
 {
+    const unsigned count = options->weather.loss > 0 ? 1000 : 10000;
     struct story_pair pair = story_pair(options, NULL, NULL);
     size_t after_the_first = 0;
     unsigned i;
 
-    for (i = 0; i < 1000; i++) {
+    for (i = 0; i < 100 + story_scale(count); i++) {
         struct app_task task = {.len = 100};
 
         app_dial(&task, pair.dials, pair.accepts);

@@ -307,6 +307,41 @@ static void tell_ghost(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
+/* The first datagram comes several times more while the connection is in its closing or draining
+ * period, and a new connection between the same addresses begins: nothing is mixed up. */
+static void dial_while_closing(const struct sim_options *options, bool dialling_side)
+{
+    struct story_pair pair = story_pair(options, NULL, NULL);
+    struct app_task first = {.len = 13, .stay = true}, second = {.len = 5000};
+    unsigned i;
+
+    pair.dials->tap = keep_first;
+    app_dial(&first, pair.dials, pair.accepts);
+    sim_run_for(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, first.echoed == 1);
+    iq_conn_close(dialling_side ? first.conn : watch_conn(pair.accepts, 0), 7, "again");
+    sim_run_for(pair.sim, 11 * SIM_MILLISECOND);
+    SIM_EXPECT(pair.sim, pair.accepts->endpoint->env.conn_count == 1);
+    app_dial(&second, pair.dials, pair.accepts);
+    for (i = 0; i < 5; i++) {
+        sim_inject(pair.sim, &pair.dials->addrs[0], &pair.accepts->addrs[0], first_datagram.data,
+                   first_datagram.len);
+        sim_run_for(pair.sim, SIM_MILLISECOND);
+    }
+    SIM_EXPECT(pair.sim, pair.accepts->endpoint->env.conn_count == 1);
+    story_finish(&pair, &second, A_WHILE);
+    sim_run(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, first.closed_count == 1 && first.code == 7);
+    SIM_EXPECT(pair.sim, watch_closed_conns(pair.sim) == 4);
+    sim_free(pair.sim);
+}
+
+static void tell_while_closing(const struct sim_options *options)
+{
+    dial_while_closing(options, true);
+    dial_while_closing(options, false);
+}
+
 const struct story dial_stories[] = {
     {.name = "dial_right_id", .run = tell_right_id, .seeds = 5},
     {.name = "dial_wrong_id", .run = tell_wrong_id, .seeds = 10},
@@ -316,6 +351,7 @@ const struct story dial_stories[] = {
     {.name = "dial_many_alpns", .run = tell_many_alpns, .seeds = 3},
     {.name = "dial_nobody", .run = tell_nobody, .seeds = 2},
     {.name = "dial_half_open", .run = tell_half_open, .weather = STORY_CALM_ONLY},
+    {.name = "dial_while_closing", .run = tell_while_closing, .weather = STORY_CALM_ONLY},
     {.name = "dial_ghost", .run = tell_ghost, .weather = STORY_CALM_ONLY},
     {0},
 };

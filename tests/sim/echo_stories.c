@@ -22,9 +22,11 @@ static void tell_end_alone(const struct sim_options *options)
     echo_once(options, 100000, true);
 }
 
+/* Around a packet, 2^16, and the default windows of a stream and of a connection */
 static void tell_sizes(const struct sim_options *options)
 {
-    static const uint64_t sizes[] = {0, 1, 2, 13, 65535, 65536, 65537};
+    static const uint64_t sizes[] = {0,       1,       2,       13,      65535,   65536,  65537,
+                                     1249999, 1250000, 1250001, 4999999, 5000000, 5000001};
     uint64_t len;
     size_t i;
 

@@ -246,6 +246,7 @@ static void fail(struct evil *self, int rc)
     ngtcp2_ccerr error;
 
     self->closed_count++;
+    self->closed_at_ns = self->node->sim->now_ns;
     sim_wake_at(self->node, IQ_NEVER);
     if (rc == NGTCP2_ERR_DRAINING) {
         const ngtcp2_ccerr *heard = ngtcp2_conn_get_ccerr(self->quic);

@@ -51,6 +51,7 @@ struct evil {
     unsigned datagram_count; /* that it has received */
     size_t longest_datagram;
     unsigned closed_count;
+    uint64_t closed_at_ns;
     uint64_t code; /* that the peer has closed with */
     bool by_application;
     size_t reason_len;

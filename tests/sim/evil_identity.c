@@ -53,6 +53,9 @@ static void expect_refused(const struct sim *sim, const struct dial_row *row,
         SIM_FAIL(sim, "%s: handler called %u times, closed %u, code %#llx, error %d", row->name,
                  heard->opened, evil->closed_count, (unsigned long long)evil->code, evil->failed);
     }
+    if (sim->options.weather.loss == 0) { /* it learns within two round trips */
+        SIM_EXPECT(sim, evil->closed_at_ns <= SIM_SECOND + 40 * SIM_MILLISECOND);
+    }
 }
 
 static void expect_spoken(const struct sim *sim, const struct dial_row *row,

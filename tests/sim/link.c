@@ -96,7 +96,8 @@ static uint64_t travel_time(struct sim_node *node)
 {
     struct sim_dice *dice = &node->sim->network;
     const uint64_t delay_ns = node->link.delay_ms * SIM_MILLISECOND;
-    uint64_t ns = delay_ns + sim_below(dice, node->link.jitter_ms * SIM_MILLISECOND + 1);
+    uint64_t ns = delay_ns + node->link.delay_ns +
+                  sim_below(dice, node->link.jitter_ms * SIM_MILLISECOND + 1);
 
     if (sim_happens(dice, node->link.reorder)) {
         ns += sim_below(dice, 2 * delay_ns + SIM_MILLISECOND);

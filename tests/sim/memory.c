@@ -1,7 +1,9 @@
-/* Counts the bytes that are allocated. */
+/* Counts the bytes that are allocated, and denies some. */
 #include "memory.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,24 @@ char *__wrap_strdup(const char *text);
 static size_t live_bytes;
 static size_t live_blocks;
 
+static struct {
+    uint64_t count, first, last;
+    uint64_t latest_denied;
+} asked;
+
+/* Counts one allocation, and tells whether it is one that fails. */
+static bool is_denied(void)
+{
+    const uint64_t number = ++asked.count;
+
+    if (number < asked.first || number > asked.last) {
+        return false;
+    }
+    asked.latest_denied = number;
+    errno = ENOMEM;
+    return true;
+}
+
 static void *count(void *block)
 {
     if (block != NULL) {
@@ -43,19 +63,25 @@ static void discount(void *block)
     }
 }
 
-void *__wrap_malloc(size_t size) { return count(__real_malloc(size)); }
+void *__wrap_malloc(size_t size) { return is_denied() ? NULL : count(__real_malloc(size)); }
 
-void *__wrap_calloc(size_t number, size_t size) { return count(__real_calloc(number, size)); }
+void *__wrap_calloc(size_t number, size_t size)
+{
+    return is_denied() ? NULL : count(__real_calloc(number, size));
+}
 
 void *__wrap_realloc(void *old, size_t size)
 {
+    if (is_denied()) {
+        return NULL;
+    }
     discount(old);
     return count(__real_realloc(old, size));
 }
 
 int __wrap_posix_memalign(void **block, size_t alignment, size_t size)
 {
-    const int rc = __real_posix_memalign(block, alignment, size);
+    const int rc = is_denied() ? ENOMEM : __real_posix_memalign(block, alignment, size);
 
     if (rc == 0) {
         (void)count(*block);
@@ -65,7 +91,7 @@ int __wrap_posix_memalign(void **block, size_t alignment, size_t size)
 
 void *__wrap_aligned_alloc(size_t alignment, size_t size)
 {
-    return count(__real_aligned_alloc(alignment, size));
+    return is_denied() ? NULL : count(__real_aligned_alloc(alignment, size));
 }
 
 void __wrap_free(void *block)
@@ -101,3 +127,16 @@ void sim_dealloc(void *block) { __real_free(block); }
 size_t sim_live_bytes(void) { return live_bytes; }
 
 size_t sim_live_blocks(void) { return live_blocks; }
+
+void sim_deny_memory(uint64_t first, uint64_t last)
+{
+    asked.count = 0;
+    asked.first = first;
+    asked.last = first == 0 ? 0 : last;
+}
+
+uint64_t sim_allocation_count(void) { return asked.count; }
+
+bool sim_is_memory_denied(void) { return asked.first != 0; }
+
+uint64_t sim_latest_denied(void) { return asked.latest_denied; }

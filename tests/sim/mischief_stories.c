@@ -23,8 +23,7 @@ enum mischief {
 
 struct mischief_maker {
     enum mischief mischief;
-    uint64_t at; /* which callback */
-    struct sim_node *accepts;
+    uint64_t at;           /* which callback */
     struct app_task other; /* of the connection that is dialled */
 };
 
@@ -52,23 +51,30 @@ static void reset_and_stop(struct iq_stream *stream, bool reset, bool stop)
     }
 }
 
-static void open_stream(struct iq_conn *conn, bool reset)
+/* One of each kind, as far as the peer allows. */
+static void open_streams(struct iq_conn *conn, bool reset)
 {
     struct iq_stream *stream;
 
-    if (iq_conn_data(conn) == NULL && watch_open_uni(&stream, conn) == 0) {
-        (void)iq_stream_write(stream, "more", 4); /* the accept side, which has no task */
+    if (watch_open_uni(&stream, conn) == 0) {
+        (void)iq_stream_write(stream, "more", 4);
+        reset_and_stop(stream, reset, reset);
+    }
+    if (watch_open_bi(&stream, conn) == 0) {
+        (void)iq_stream_write(stream, "more", 4);
         reset_and_stop(stream, reset, reset);
     }
 }
 
+/* Either side dials the other. */
 static void dial_again(struct sim_node *node, struct mischief_maker *maker, bool close)
 {
-    const struct iq_addr addr =
-        maker->accepts->endpoint == NULL ? (struct iq_addr){0} : sim_addr(maker->accepts);
+    struct sim *sim = node->sim;
+    const struct sim_node *other = node == &sim->nodes[0] ? &sim->nodes[1] : &sim->nodes[0];
+    const struct iq_addr addr = other->endpoint == NULL ? (struct iq_addr){0} : sim_addr(other);
 
     maker->other = (struct app_task){.len = 10};
-    if (addr.count > 0 && node != maker->accepts &&
+    if (addr.count > 0 &&
         watch_dial(&maker->other.conn, node, &addr, APP_ALPN, &app_task_handler, &maker->other,
                    NULL) == 0 &&
         close) {
@@ -118,7 +124,7 @@ static void make_mischief(struct sim *sim, struct iq_conn *conn, struct iq_strea
         break;
     case OPEN_STREAM:
     case OPEN_AND_RESET:
-        open_stream(conn, maker->mischief == OPEN_AND_RESET);
+        open_streams(conn, maker->mischief == OPEN_AND_RESET);
         break;
     case DIAL:
     case DIAL_AND_CLOSE:
@@ -129,9 +135,13 @@ static void make_mischief(struct sim *sim, struct iq_conn *conn, struct iq_strea
     }
 }
 
-/* A task whose streams may end in any way. */
+/* A conversation whose streams may end in any way: it has more callbacks than there are places for
+ * mischief. */
+#define LOOSE_STREAMS 40
+#define PLACES        200
+
 struct loose_task {
-    unsigned opened;
+    unsigned opened, closed;
 };
 
 static void loose_open(struct iq_conn *conn)
@@ -139,7 +149,7 @@ static void loose_open(struct iq_conn *conn)
     struct loose_task *task = iq_conn_data(conn);
     struct iq_stream *stream;
 
-    for (; task->opened < 6 && watch_open_bi(&stream, conn) == 0; task->opened++) {
+    for (; task->opened < LOOSE_STREAMS && watch_open_bi(&stream, conn) == 0; task->opened++) {
         (void)iq_stream_write(stream, "some bytes to be echoed", 23);
         if (task->opened % 2 == 0) {
             iq_stream_finish(stream);
@@ -158,7 +168,7 @@ static void loose_stream_closed(struct iq_stream *stream)
     struct iq_conn *conn = iq_stream_conn(stream);
     struct loose_task *task = iq_conn_data(conn);
 
-    if (iq_stream_is_ours(stream) && ++task->opened == 12) { /* six were opened, six closed */
+    if (iq_stream_is_ours(stream) && iq_stream_is_bi(stream) && ++task->closed == LOOSE_STREAMS) {
         iq_conn_close(conn, 0, "done");
     }
 }
@@ -169,7 +179,7 @@ static void loose_open_early(struct iq_conn *conn)
     struct loose_task *task = iq_conn_data(conn);
 
     if (!iq_conn_early_data_accepted(conn)) {
-        task->opened = 0;
+        task->opened = task->closed = 0;
         loose_open(conn);
     }
 }
@@ -178,6 +188,7 @@ static const struct iq_protocol_handler loose_handler = {
     .on_connect = loose_open,
     .on_stream_ready = loose_stream,
     .on_stream_closed = loose_stream_closed,
+    .on_streams_allowed = loose_open,
 };
 
 static const struct iq_protocol_handler loose_early_handler = {
@@ -185,6 +196,7 @@ static const struct iq_protocol_handler loose_early_handler = {
     .on_connect = loose_open_early,
     .on_stream_ready = loose_stream,
     .on_stream_closed = loose_stream_closed,
+    .on_streams_allowed = loose_open,
 };
 
 static void hear_early(struct iq_conn *conn) { (void)iq_conn_remote_id(conn); }
@@ -209,22 +221,23 @@ static void play_prelude(struct story_pair *pair, enum prelude prelude)
     }
 }
 
-static void mischief_once(const struct sim_options *options, struct mischief_maker maker,
-                          enum prelude prelude)
+/* Returns how many callbacks there were. */
+static uint64_t mischief_once(const struct sim_options *options, struct mischief_maker maker,
+                              enum prelude prelude)
 {
-    const struct iq_endpoint_config keeps_sessions = {.sessions_max = 10};
-    const struct iq_endpoint_config few = {.max_streams_bi = 4, /* so that some are waited for */
+    const struct iq_endpoint_config few = {.max_streams_bi = 8, /* so that some are waited for */
                                            .sessions_max = 10};
-    struct story_pair pair = story_pair(options, &keeps_sessions, &few);
+    struct story_pair pair = story_pair(options, &few, &few);
     const struct iq_addr addr = sim_addr(pair.accepts);
     const struct iq_protocol_handler *handler =
         prelude == NOTHING ? &loose_handler : &loose_early_handler;
     struct loose_task task = {0};
+    uint64_t count;
 
+    watch_listen(pair.dials, app_echo_routes); /* so that both can be dialled */
     if (prelude != NOTHING) {
         play_prelude(&pair, prelude);
     }
-    maker.accepts = pair.accepts;
     maker.at += watch_callback_count(pair.sim);
     watch_each_callback(pair.sim, make_mischief, &maker);
     SIM_EXPECT(pair.sim, watch_dial(NULL, pair.dials, &addr, APP_ALPN, handler, &task, NULL) == 0);
@@ -232,35 +245,40 @@ static void mischief_once(const struct sim_options *options, struct mischief_mak
     sim_close(pair.dials);
     sim_close(pair.accepts);
     sim_run(pair.sim, ALL_IS_OVER);
+    count = watch_callback_count(pair.sim);
     sim_free(pair.sim);
+    return count;
 }
 
-static void in_every_callback(const struct sim_options *options, enum prelude prelude)
+static void in_every_callback(const struct sim_options *options, enum prelude prelude,
+                              unsigned places)
 {
+    const unsigned step = places / story_scale(places);
     struct mischief_maker maker = {0};
     unsigned mischief;
 
+    assert_true(mischief_once(options, maker, prelude) > places);
     for (mischief = 0; mischief < MISCHIEF_COUNT; mischief++) {
-        for (maker.at = 1; maker.at <= 60; maker.at++) {
+        for (maker.at = 1 + mischief % step; maker.at <= places; maker.at += step) {
             maker.mischief = (enum mischief)mischief;
-            mischief_once(options, maker, prelude);
+            (void)mischief_once(options, maker, prelude);
         }
     }
 }
 
 static void tell_in_every_callback(const struct sim_options *options)
 {
-    in_every_callback(options, NOTHING);
+    in_every_callback(options, NOTHING, PLACES);
 }
 
 static void tell_with_early_data(const struct sim_options *options)
 {
-    in_every_callback(options, EARLY_DATA_IS_TAKEN);
+    in_every_callback(options, EARLY_DATA_IS_TAKEN, PLACES / 4);
 }
 
 static void tell_with_refused_data(const struct sim_options *options)
 {
-    in_every_callback(options, EARLY_DATA_IS_REFUSED);
+    in_every_callback(options, EARLY_DATA_IS_REFUSED, PLACES / 4);
 }
 
 const struct story mischief_stories[] = {

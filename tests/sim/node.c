@@ -8,7 +8,12 @@
 
 static struct sim_node *node_of(struct iq_wire *wire) { return (struct sim_node *)wire; }
 
-static uint64_t wire_now(struct iq_wire *wire) { return node_of(wire)->sim->now_ns; }
+uint64_t sim_node_now(const struct sim_node *node)
+{
+    return node->sim->now_ns + (uint64_t)node->clock_ahead_ns;
+}
+
+static uint64_t wire_now(struct iq_wire *wire) { return sim_node_now(node_of(wire)); }
 
 /* Everything that is sent leaves its mark in the trace.  FNV-1a, eight bytes at a time. */
 static void trace(struct sim *sim, const struct sim_node *node, const struct iq_datagrams *datagram)
@@ -46,10 +51,22 @@ void sim_send(struct sim_node *node, const struct iq_datagrams *datagrams)
     } while (left > 0);
 }
 
+/* How long the wire is full after so many bytes; 0: it is not. */
+static uint64_t time_until_writable(struct sim_node *node, size_t len)
+{
+    if (node->wire_bps > 0) {
+        return len * 8 * SIM_SECOND / node->wire_bps;
+    }
+    return sim_happens(&node->sim->network, node->again_chance)
+               ? 1 + sim_below(&node->sim->network, 5 * SIM_MILLISECOND)
+               : 0;
+}
+
 static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
 {
     struct sim_node *node = node_of(wire);
     struct sim_event *event;
+    uint64_t wait_ns;
 
     SIM_EXPECT(node->sim, !node->full);
     SIM_EXPECT(node->sim, datagrams->len > 0 && datagrams->segment_len > 0);
@@ -58,12 +75,12 @@ static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
         return IQ_ERR_TOO_LONG;
     }
     sim_send(node, datagrams);
-    if (!sim_happens(&node->sim->network, node->again_chance)) {
+    wait_ns = time_until_writable(node, datagrams->len);
+    if (wait_ns == 0) {
         return 0;
     }
     node->full = true;
-    event = sim_event_new(
-        SIM_WRITABLE, node->sim->now_ns + sim_below(&node->sim->network, 5 * SIM_MILLISECOND), 0);
+    event = sim_event_new(SIM_WRITABLE, node->sim->now_ns + wait_ns, 0);
     event->node = node;
     sim_event_push(node->sim, event);
     return IQ_ERR_AGAIN;
@@ -71,6 +88,7 @@ static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
 
 void sim_wake_at(struct sim_node *node, uint64_t deadline_ns)
 {
+    const uint64_t now_ns = sim_node_now(node);
     struct sim *sim = node->sim;
     struct sim_event *event;
 
@@ -79,10 +97,22 @@ void sim_wake_at(struct sim_node *node, uint64_t deadline_ns)
     if (deadline_ns == IQ_NEVER) {
         return;
     }
-    event = sim_event_new(SIM_WAKE, deadline_ns < sim->now_ns ? sim->now_ns : deadline_ns, 0);
+    event =
+        sim_event_new(SIM_WAKE, sim->now_ns + (deadline_ns < now_ns ? 0 : deadline_ns - now_ns), 0);
     event->node = node;
     event->version = node->wake_version;
     sim_event_push(sim, event);
+}
+
+void sim_shift_clock(struct sim_node *node, int64_t ns)
+{
+    node->clock_ahead_ns += ns;
+    sim_wake_at(node, node->wake_ns);
+}
+
+void sim_pause(struct sim_node *node, uint64_t ns)
+{
+    node->paused_until_ns = node->sim->now_ns + ns;
 }
 
 static void wire_wake_at(struct iq_wire *wire, uint64_t deadline_ns)

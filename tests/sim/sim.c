@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "clock.h"
+#include "effort.h"
 #include "event.h"
 #include "memory.h"
 #include "watch.h"
@@ -114,6 +115,7 @@ static void wake(struct sim_event *event)
     }
     node->wake_ns = IQ_NEVER;
     if (node->endpoint != NULL) {
+        iq_endpoint_woken(node->endpoint);
         iq_endpoint_turn(node->endpoint);
     } else if (node->on_wake != NULL) {
         node->on_wake(node);
@@ -127,6 +129,28 @@ static void make_writable(struct sim_node *node)
         iq_endpoint_writable(node->endpoint);
         iq_endpoint_turn(node->endpoint);
     }
+}
+
+/* The node to which something is to happen; NULL if it is none. */
+static const struct sim_node *node_of_event(struct sim *sim, const struct sim_event *event)
+{
+    struct iq_socket_addr local;
+
+    return event->kind == SIM_DATAGRAM ? sim_find_node(sim, &event->datagram.path.local, &local)
+                                       : event->node;
+}
+
+/* What happens to a node that is paused waits, in its order. */
+static bool postpone(struct sim *sim, struct sim_event *event)
+{
+    const struct sim_node *node = node_of_event(sim, event);
+
+    if (node == NULL || node->paused_until_ns <= event->time_ns) {
+        return false;
+    }
+    event->time_ns = node->paused_until_ns;
+    sim_event_push(sim, event);
+    return true;
 }
 
 static void happen(struct sim *sim, struct sim_event *event)
@@ -160,8 +184,13 @@ bool sim_step(struct sim *sim)
     SIM_EXPECT(sim, sim->events_at_this_time < EVENTS_AT_ONE_TIME_MAX);
     sim->now_ns = event->time_ns;
     sim->event_count++;
+    if (postpone(sim, event)) {
+        return true;
+    }
+    sim_begin_effort();
     happen(sim, event);
     sim_dealloc(event);
+    sim_check_effort(sim);
     if (sim->event_count % sim->check_every == 0) {
         sim_check(sim);
     }
@@ -253,6 +282,9 @@ void sim_fail(const struct sim *sim, const char *file, int line, const char *for
             sim->options.weather.name == NULL ? "none" : sim->options.weather.name,
             (unsigned long long)sim->event_count, (double)sim->now_ns / 1e9,
             (unsigned long long)sim->options.seed);
+    if (sim_latest_denied() != 0) {
+        fprintf(stderr, "  allocation %llu was denied\n", (unsigned long long)sim_latest_denied());
+    }
     _fail(file, line); /* jumps out of the test */
     abort();
 }

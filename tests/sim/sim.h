@@ -42,6 +42,7 @@ struct sim_link {
     const char *name;
     uint32_t delay_ms;
     uint32_t jitter_ms; /* a random part of it comes on top, and reorders */
+    uint64_t delay_ns;  /* beside delay_ms */
     uint64_t rate_bps;  /* 0: without limit */
     size_t queue_bytes; /* waiting for their turn; 0: 64 KB */
     uint32_t loss;
@@ -94,7 +95,10 @@ struct sim_node {
     uint64_t wake_ns;
     uint64_t wake_version; /* tells the latest wake-up from those before */
     uint32_t again_chance; /* per 10,000: the wire says that it is full */
+    uint64_t wire_bps;     /* the wire is full until so much has gone; 0: without limit */
     bool full;
+    int64_t clock_ahead_ns;   /* what its clock shows more than sim->now_ns */
+    uint64_t paused_until_ns; /* nothing happens to it before */
     struct sim_peer peers[SIM_PEERS_MAX];
     size_t peer_count;
     struct iq_route *watched_routes;
@@ -164,6 +168,15 @@ void sim_run_for(struct sim *sim, uint64_t ns);
 
 /* Runs one event: false if there is none. */
 bool sim_step(struct sim *sim);
+
+/* The clock of the node jumps: forward, or backward if `ns` is negative. */
+void sim_shift_clock(struct sim_node *node, int64_t ns);
+
+/* What the node's clock shows. */
+uint64_t sim_node_now(const struct sim_node *node);
+
+/* Stops the node for a time, like a machine that does not run: what arrives waits. */
+void sim_pause(struct sim_node *node, uint64_t ns);
 
 /* Calls `function` after a time. */
 void sim_after(struct sim *sim, uint64_t ns, sim_function *function, void *arg);
