@@ -28,6 +28,9 @@ struct iq_qlog {
 
 #define IQ_BIND_MAX 4
 
+/* RFC 9438; draft-ietf-ccwg-bbr. */
+enum iq_congestion_control { IQ_CUBIC, IQ_BBR };
+
 struct iq_endpoint_config {
     const struct iq_secret_key *secret_key; /* copied; NULL: a fresh one */
 
@@ -46,6 +49,11 @@ struct iq_endpoint_config {
     uint64_t stream_send_buffer; /* 1000000 bytes written ahead and not yet acknowledged */
     uint64_t conn_send_buffer;   /* 10000000 bytes on all streams of a connection together */
     uint16_t max_datagram_size;  /* 1452 bytes of UDP payload that discovery may reach; 1200 up */
+    enum iq_congestion_control congestion_control; /* Cubic */
+
+    /* How long to look for more datagrams before the loop sleeps, after some have come.  Sleeping
+     * costs a small echo four fifths of its time; not to sleep costs a core.  0: sleep at once. */
+    uint32_t busy_poll_us;
 
     /*
      * How many TLS sessions are kept in memory, of peers that dial and of those that are dialled,

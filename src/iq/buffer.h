@@ -17,13 +17,26 @@
 
 struct iq_chunk;
 
-struct iq_buffer {
+/* Chunks that are not in use, for the buffers of one endpoint.  All zero is an empty one. */
+struct iq_chunk_pool {
     struct iq_chunk *first;
-    struct iq_chunk *last;
-    size_t len; /* bytes held */
+    size_t count;
 };
 
-void iq_buffer_init(struct iq_buffer *buffer);
+#define IQ_CHUNK_POOL_MAX 256 /* 4 MiB */
+
+void iq_chunk_pool_release(struct iq_chunk_pool *pool); /* after the last buffer */
+
+struct iq_buffer {
+    struct iq_chunk_pool *pool;
+    struct iq_chunk *first;
+    struct iq_chunk *last;
+    size_t len;            /* bytes held */
+    struct iq_chunk *mark; /* where the latest gathering began, NULL: nowhere */
+    size_t mark_offset;    /* bytes held before that chunk */
+};
+
+void iq_buffer_init(struct iq_buffer *buffer, struct iq_chunk_pool *pool);
 void iq_buffer_release(struct iq_buffer *buffer); /* frees all it holds; may be used again */
 
 /* Copies `len` bytes to the end: all or, with IQ_ERR_NOMEM, none. */
@@ -33,8 +46,9 @@ IQ_MUST_CHECK int iq_buffer_append(struct iq_buffer *buffer, const void *data, s
 struct iq_bytes iq_buffer_peek(const struct iq_buffer *buffer);
 
 /* Fills up to `count` entries of `pieces` with the bytes from `offset` on, and returns how many it
- * filled.  They stay valid until they are dropped. */
-size_t iq_buffer_gather(const struct iq_buffer *buffer, size_t offset, struct iq_bytes *pieces,
+ * filled.  They stay valid until they are dropped.  To go on where the call before ended takes no
+ * time, however many bytes lie before that. */
+size_t iq_buffer_gather(struct iq_buffer *buffer, size_t offset, struct iq_bytes *pieces,
                         size_t count);
 
 /* Drops `len` bytes, at most all, from the front. */

@@ -1,5 +1,7 @@
-/* Reads close packets.  Every step checks what is left; a step that fails ends the reading. */
+/* Reads and writes closes.  Every step of reading checks what is left, and ends it if it fails. */
 #include "close_frame.h"
+
+#include <string.h>
 
 /* RFC 9000, section 19.  A type is written in its shortest form (section 12.4), these in a byte. */
 enum frame_type {
@@ -114,4 +116,35 @@ bool iq_close_frame_read(struct iq_close_frame *frame, struct iq_bytes payload)
         *frame = first;
     }
     return found;
+}
+
+/* In its shortest form.  RFC 9000, section 16. */
+static uint8_t *write_varint(uint8_t *dest, uint64_t number)
+{
+    const unsigned log = number < 1U << 6 ? 0 : number < 1U << 14 ? 1 : number < 1U << 30 ? 2 : 3;
+    const size_t len = (size_t)1 << log;
+    size_t i;
+
+    for (i = len; i > 0; i--) {
+        dest[i - 1] = (uint8_t)number;
+        number >>= 8;
+    }
+    dest[0] |= (uint8_t)(log << 6);
+    return dest + len;
+}
+
+size_t iq_close_frame_write(uint8_t *dest, const struct iq_close_frame *frame)
+{
+    uint8_t *end = dest;
+
+    *end++ = frame->by_application ? FRAME_CLOSE_APPLICATION : FRAME_CLOSE;
+    end = write_varint(end, frame->code);
+    if (!frame->by_application) {
+        end = write_varint(end, 0); /* no frame in particular was at fault */
+    }
+    end = write_varint(end, frame->reason.len);
+    if (frame->reason.len > 0) {
+        memcpy(end, frame->reason.data, frame->reason.len);
+    }
+    return (size_t)(end - dest) + frame->reason.len;
 }

@@ -94,6 +94,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     conn->path = *path;
     conn->streams.conn = conn;
     conn->streams.agenda = &env->agenda;
+    conn->streams.chunks = &env->chunks;
     conn->streams.on_agenda = &conn->on_agenda;
     conn->streams.stream_send_buffer = env->config.stream_send_buffer;
     conn->streams.conn_send_buffer = env->config.conn_send_buffer;

@@ -101,6 +101,7 @@ static int note_handshake(ngtcp2_conn *quic, void *user_data)
     struct iq_conn *conn = user_data;
 
     conn->handshake_completed = true;
+    conn->handshake_confirmed = !conn->dials; /* who accepts confirms it */
     if (conn->sent_early && !iq_tls_session_early_accepted(conn->tls)) {
         conn->news_early_refused = true;
         iq_streams_note_refused(&conn->streams); /* ngtcp2 forgets them without a word */
@@ -264,7 +265,7 @@ static const ngtcp2_callbacks callbacks = {
     .client_initial = start_handshake,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
-    .encrypt = ngtcp2_crypto_encrypt_cb,
+    .encrypt = iq_quic_encrypt,
     .decrypt = iq_quic_decrypt,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,
     .recv_retry = ngtcp2_crypto_recv_retry_cb,
@@ -297,7 +298,7 @@ static const ngtcp2_callbacks callbacks = {
 /* The beginning */
 
 /* What path MTU discovery tries, the largest that iroh takes first.  RFC 8899. */
-static const uint16_t mtu_probes[] = {1452, 1406, 1342, 1252};
+static const uint16_t mtu_probes[] = {1452, 8952, 16332, 65507, 1406, 1342, 1252};
 static const size_t mtu_probe_count = sizeof(mtu_probes) / sizeof(mtu_probes[0]);
 
 static void fill_settings(ngtcp2_settings *settings, const struct iq_conn_env *env,
@@ -307,6 +308,8 @@ static void fill_settings(ngtcp2_settings *settings, const struct iq_conn_env *e
 
     ngtcp2_settings_default(settings);
     settings->initial_ts = env->agenda.now_ns;
+    settings->cc_algo =
+        env->config.congestion_control == IQ_BBR ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
     settings->handshake_timeout = timeout_ms * NGTCP2_MILLISECONDS; /* by default never */
     settings->max_tx_udp_payload_size = env->config.max_datagram_size;
     while (first < mtu_probe_count && mtu_probes[first] > env->config.max_datagram_size) {

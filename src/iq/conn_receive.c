@@ -177,6 +177,29 @@ static bool is_overdue(const struct iq_conn *conn)
            env->agenda.now_ns - conn->timer.deadline_ns > late_ns;
 }
 
+/* We have closed: is this the peer's own close, with which it tells that it knows?  Then we drain,
+ * so that nothing that is still on its way seems to belong to nobody. */
+static void linger(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
+                   const uint8_t *data, size_t len)
+{
+    struct iq_peer_close close;
+    int rc;
+
+    if (conn->hears_answer) {
+        rc = iq_conn_read(conn, path, info, data, len, &close);
+        if (close.seen || rc == NGTCP2_ERR_DRAINING) {
+            conn->state = IQ_CONN_DRAINING;
+        }
+        if (close.seen || rc != 0) {
+            conn->hears_answer = false; /* ngtcp2 is of no more use */
+            iq_agenda_add(&conn->env->agenda, &conn->on_agenda);
+        }
+    }
+    if (conn->state == IQ_CONN_LINGERING) {
+        repeat_close(conn);
+    }
+}
+
 int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ecn,
                     const uint8_t *data, size_t len)
 {
@@ -190,14 +213,14 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     if (is_overdue(conn)) {
         iq_conn_expire(conn);
     }
+    iq_quic_path_from(&quic_path, path);
     if (conn->state == IQ_CONN_LINGERING) {
-        repeat_close(conn);
+        linger(conn, &quic_path.path, &info, data, len);
         return 0;
     }
     if (conn->state >= IQ_CONN_CLOSING) {
         return 0;
     }
-    iq_quic_path_from(&quic_path, path);
     rc = iq_conn_read(conn, &quic_path.path, &info, data, len, &close);
     if (rc == NGTCP2_ERR_RETRY) {
         return IQ_ERR_AGAIN;
@@ -219,6 +242,7 @@ void iq_conn_expire(struct iq_conn *conn)
 {
     if (conn->state >= IQ_CONN_LINGERING) {
         conn->state = IQ_CONN_GONE;
+        conn->hears_answer = false;
     } else if (conn->state < IQ_CONN_CLOSING) {
         const int rc = ngtcp2_conn_handle_expiry(conn->quic, conn->env->agenda.now_ns);
 

@@ -338,14 +338,14 @@ static void send_packets(struct iq_conn *conn)
         iq_conn_fail(conn, rc);
         return;
     }
-    ngtcp2_conn_update_pkt_tx_time(conn->quic, conn->env->agenda.now_ns);
     iq_conn_note_path(conn);
     if (!iq_list_is_empty(&conn->streams.perhaps_delivered) && has_nothing_in_flight(conn)) {
         iq_streams_note_nothing_in_flight(&conn->streams);
     }
 }
 
-/* Writes what conn->error says.  False if there is nothing to send. */
+/* Writes what conn->error says, with ngtcp2's way or behind its back.  False if there is nothing to
+ * send. */
 static bool write_close(struct iq_conn *conn, struct iq_datagrams *packet)
 {
     struct iq_conn_env *env = conn->env;
@@ -354,8 +354,14 @@ static bool write_close(struct iq_conn *conn, struct iq_datagrams *packet)
     ngtcp2_ssize n;
 
     ngtcp2_path_storage_zero(&path);
-    n = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, env->packets,
-                                           IQ_CLOSE_PACKET_MAX, &conn->error, env->agenda.now_ns);
+    conn->hears_answer = conn->state == IQ_CONN_CLOSING && conn->why.how == IQ_CLOSED_BY_US &&
+                         conn->handshake_confirmed &&
+                         iq_conn_write_goodbye(conn, &path.path, &info, env->packets, &n);
+    if (!conn->hears_answer) {
+        n = ngtcp2_conn_write_connection_close(conn->quic, &path.path, &info, env->packets,
+                                               IQ_CLOSE_PACKET_MAX, &conn->error,
+                                               env->agenda.now_ns);
+    }
     if (n <= 0) {
         return false;
     }
@@ -441,6 +447,7 @@ void iq_conn_send(struct iq_conn *conn)
         iq_conn_follow_path(conn);
         if (may_send(conn)) {
             send_packets(conn);
+            ngtcp2_conn_update_pkt_tx_time(conn->quic, env->agenda.now_ns); /* for its pacing */
         }
     } else if (!env->wire_is_full && conn->state == IQ_CONN_CLOSING) {
         send_close(conn);
@@ -448,7 +455,7 @@ void iq_conn_send(struct iq_conn *conn)
     if (env->wire_is_full) {
         iq_agenda_add(&env->agenda, &conn->on_agenda); /* for the time when it is not */
     }
-    if (conn->state > IQ_CONN_CLOSING && conn->quic != NULL) {
+    if (conn->state > IQ_CONN_CLOSING && !conn->hears_answer && conn->quic != NULL) {
         iq_conn_let_go(conn);
     }
     iq_heap_set(&env->timers, &conn->timer, next_deadline(conn));

@@ -2,7 +2,7 @@
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
  * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), conn_datagram.c
- * (messages without a stream), conn_quic.c (what ngtcp2 is told, and tells us), and conn_decrypt.c
+ * (messages without a stream), conn_quic.c (what ngtcp2 is told, and tells us), and conn_goodbye.c
  * (what it is not).
  */
 #ifndef IQ_CONN_STATE_H
@@ -32,6 +32,7 @@ struct iq_conn_env {
     struct iq_endpoint *endpoint; /* whom they belong to */
     struct iq_wire *wire;
     struct iq_agenda agenda;
+    struct iq_chunk_pool chunks;
     struct iq_cid_map cids;
     struct iq_cid_map reset_tokens; /* of the peers, by which their stateless resets are known */
     struct iq_heap timers;
@@ -50,7 +51,7 @@ enum iq_conn_state {
     IQ_CONN_EARLY, /* still, but streams can be used: early data, and the answers to it */
     IQ_CONN_OPEN,
     IQ_CONN_CLOSING,   /* the peer is to be told */
-    IQ_CONN_LINGERING, /* it was told, and is told again when it still sends */
+    IQ_CONN_LINGERING, /* it was told, and is told again while it still sends */
     IQ_CONN_DRAINING,  /* the peer closed: we are silent.  RFC 9000, section 10.2.2 */
     IQ_CONN_GONE,      /* nothing is left to do */
 };
@@ -69,7 +70,7 @@ struct iq_conn_datagrams {
 struct iq_conn {
     struct iq_conn_env *env;
     enum iq_conn_state state;
-    ngtcp2_conn *quic; /* NULL from LINGERING on */
+    ngtcp2_conn *quic; /* NULL from LINGERING on, unless it hears the answer */
     struct iq_tls_session *tls;
     void *qlog;                                /* the application's file for it, NULL: none */
     const struct iq_protocol_handler *handler; /* NULL until the protocol is known */
@@ -125,6 +126,7 @@ struct iq_conn {
     char *why_text;
     ngtcp2_ccerr error;  /* what the peer is told; NO_ERROR for an answer */
     uint64_t gone_at_ns; /* when lingering or draining ends */
+    bool hears_answer;   /* LINGERING: until the peer closes too */
     uint8_t *close_packet;
     size_t close_packet_len;
     uint32_t received_since_close;
@@ -241,7 +243,7 @@ void iq_conn_drop_unsent_datagram(struct iq_conn *conn); /* the first */
 /* conn_stats.c: keeps what ngtcp2 knows, which is about to be freed. */
 void iq_conn_keep_stats(struct iq_conn *conn);
 
-/* conn_decrypt.c */
+/* conn_goodbye.c */
 
 /* The close of a peer. */
 struct iq_peer_close {
@@ -254,7 +256,19 @@ struct iq_peer_close {
 int iq_conn_read(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_pkt_info *info,
                  const uint8_t *data, size_t len, struct iq_peer_close *close);
 
-/* How ngtcp2 is to decrypt. */
+/*
+ * Writes what conn->error says, so that the connection can still read and hears of the peer's own
+ * close.  Only once the handshake is confirmed, and not after ngtcp2 has failed.  False if that
+ * cannot be done now: nothing is written, and ngtcp2_conn_write_connection_close() still works.
+ */
+IQ_MUST_CHECK bool iq_conn_write_goodbye(struct iq_conn *conn, ngtcp2_path *path,
+                                         ngtcp2_pkt_info *info, uint8_t *dest, ngtcp2_ssize *len);
+
+/* How ngtcp2 is to encrypt and to decrypt. */
+int iq_quic_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                    const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *plaintext, size_t len,
+                    const uint8_t *nonce, size_t nonce_len, const uint8_t *header,
+                    size_t header_len);
 int iq_quic_decrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
                     const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *ciphertext, size_t len,
                     const uint8_t *nonce, size_t nonce_len, const uint8_t *header,

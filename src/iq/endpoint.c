@@ -115,6 +115,7 @@ void iq_endpoint_free(struct iq_endpoint *endpoint)
     iq_cid_map_release(&endpoint->env.cids);
     iq_cid_map_release(&endpoint->env.reset_tokens);
     iq_heap_release(&endpoint->env.timers);
+    iq_chunk_pool_release(&endpoint->env.chunks);
     iq_wipe(endpoint->token_secret, sizeof(endpoint->token_secret));
     iq_wipe(endpoint->env.reset_secret, sizeof(endpoint->env.reset_secret));
     free(endpoint);

@@ -37,8 +37,8 @@ struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool our
     iq_list_init(&stream->in_sending);
     iq_list_init(&stream->in_short);
     iq_list_init(&stream->in_perhaps_delivered);
-    iq_buffer_init(&stream->received);
-    iq_buffer_init(&stream->unacked);
+    iq_buffer_init(&stream->received, streams->chunks);
+    iq_buffer_init(&stream->unacked, streams->chunks);
     iq_list_append(&streams->all, &stream->in_all);
     return stream;
 }

@@ -86,7 +86,7 @@ void iq_stream_note_known(struct iq_stream *stream)
 
 int iq_stream_note_data(struct iq_stream *stream, const void *data, size_t len, bool end)
 {
-    if (stream->receive_over) { /* it crossed our stop on the way */
+    if (stream->receive_over || stream->streams->closed) { /* it crossed our stop, or our close */
         stream->streams->credit += len;
         return 0;
     }

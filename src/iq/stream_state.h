@@ -18,6 +18,7 @@
 struct iq_streams {
     struct iq_conn *conn; /* whom they belong to */
     struct iq_agenda *agenda;
+    struct iq_chunk_pool *chunks;
     struct iq_list *on_agenda; /* the connection's entry */
     struct iq_list all;
     struct iq_list ready;   /* have news for the handler */

@@ -37,6 +37,9 @@ struct udp {
     ev_prepare prepare;
     ev_timer timer;
     ev_io network; /* readable: it has changed */
+    ev_idle busy; /* active: the loop does not sleep */
+    uint64_t busy_poll_ns;
+    uint64_t busy_until_ns;
     struct udp_port ports[IQ_BIND_MAX];
     size_t port_count;
     uint8_t received[RECEIVE_SIZE];
@@ -159,6 +162,7 @@ static void close_udp(struct iq_wire *wire)
     ev_timer_stop(udp->loop, &udp->timer);
     ev_io_stop(udp->loop, &udp->network);
     iq_network_watch_close(udp->network.fd);
+    ev_idle_stop(udp->loop, &udp->busy);
     for (i = 0; i < udp->port_count; i++) {
         ev_io_stop(udp->loop, &udp->ports[i].readable);
         ev_io_stop(udp->loop, &udp->ports[i].writable);
@@ -170,6 +174,24 @@ static void close_udp(struct iq_wire *wire)
 
 /* What the loop calls */
 
+/* More is likely to come soon. */
+static void stay_busy(struct udp *udp)
+{
+    if (udp->busy_poll_ns > 0) {
+        udp->busy_until_ns = now_ns(&udp->wire) + udp->busy_poll_ns;
+        ev_idle_start(udp->loop, &udp->busy);
+    }
+}
+
+static void on_busy(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+    struct udp *udp = watcher->data;
+
+    if (now_ns(&udp->wire) >= udp->busy_until_ns) {
+        ev_idle_stop(loop, watcher);
+    }
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct udp_port *port = watcher->data;
@@ -177,6 +199,7 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     struct iq_datagrams datagrams;
     int calls;
 
+    stay_busy(udp);
     for (calls = 0; calls < RECEIVE_CALLS_MAX; calls++) {
         if (iq_udp_socket_receive(&port->socket, udp->received, sizeof(udp->received),
                                   &datagrams) != 0) {
@@ -331,7 +354,8 @@ int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
     ev_prepare_init(&udp->prepare, on_prepare);
     ev_timer_init(&udp->timer, on_timer, 0.0, 0.0);
     ev_io_init(&udp->network, on_network, -1, EV_READ);
-    udp->prepare.data = udp->timer.data = udp->network.data = udp;
+    ev_idle_init(&udp->busy, on_busy);
+    udp->prepare.data = udp->timer.data = udp->network.data = udp->busy.data = udp;
     rc = bind_ports(udp, config);
     if (rc == 0) {
         rc = iq_endpoint_new(&udp->endpoint, &udp->wire, config);
@@ -341,6 +365,7 @@ int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
         return rc;
     }
     watch_network(udp);
+    udp->busy_poll_ns = config == NULL ? 0 : config->busy_poll_us * UINT64_C(1000);
     ev_prepare_start(loop, &udp->prepare);
     *endpoint = udp->endpoint;
     return 0;

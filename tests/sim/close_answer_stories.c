@@ -14,8 +14,7 @@ static void connect_pair(struct note_pair *self, const struct sim_options *optio
     self->pair.dials->sent_count = self->pair.accepts->sent_count = 0;
 }
 
-/* Both have two packets of a close: the dialling side's close, the answer, and that close again,
- * because who has closed cannot read any more. */
+/* A close, its answer, and not a packet more: who has closed hears that it was heard. */
 static void tell_answered(const struct sim_options *options)
 {
     static struct note_pair self;
@@ -31,9 +30,50 @@ static void tell_answered(const struct sim_options *options)
     SIM_EXPECT(self.pair.sim, hears->state == IQ_CONN_DRAINING && hears->quic == NULL);
     note_expect_closed(self.pair.sim, "answered", &self.accepts, IQ_CLOSED_BY_PEER, 42);
     sim_run(self.pair.sim, ALL_IS_OVER);
-    SIM_EXPECT(self.pair.sim, self.pair.dials->sent_count == 2);
+    SIM_EXPECT(self.pair.sim, self.pair.dials->sent_count == 1);
     SIM_EXPECT(self.pair.sim, self.pair.accepts->sent_count == 1);
     SIM_EXPECT(self.pair.sim, self.accepts.closed == 1 && self.dials.closed == 1);
+    sim_free(self.pair.sim);
+}
+
+/* Who closes is done when the answer comes: after one round trip of 20 ms. */
+static void tell_heard(const struct sim_options *options)
+{
+    static struct note_pair self;
+    uint64_t start_ns;
+
+    connect_pair(&self, options);
+    start_ns = self.pair.sim->now_ns;
+    iq_conn_close(self.conn, 42, "gone");
+    (void)iq_endpoint_close(self.pair.dials->endpoint, NULL, NULL);
+    sim_run_for(self.pair.sim, 20 * SIM_MILLISECOND);
+    SIM_EXPECT(self.pair.sim, self.pair.dials->endpoint == NULL);
+    SIM_EXPECT(self.pair.sim, self.pair.sim->now_ns == start_ns + 20 * SIM_MILLISECOND);
+    sim_free(self.pair.sim);
+}
+
+/* Without the answer it waits, and says it again to a peer that still sends, but ever less often.
+ */
+static void tell_not_heard(const struct sim_options *options)
+{
+    static struct note_pair self;
+    unsigned i;
+
+    connect_pair(&self, options);
+    self.pair.dials->link.drop_mask = 1; /* the close does not get there */
+    iq_conn_close(self.conn, 42, "gone");
+    (void)iq_endpoint_close(self.pair.dials->endpoint, NULL, NULL);
+    for (i = 0; i < 4; i++) {
+        struct iq_stream *stream;
+
+        SIM_EXPECT(self.pair.sim, watch_open_uni(&stream, watch_conn(self.pair.accepts, 0)) == 0);
+        (void)iq_stream_write(stream, "still here", 10);
+        sim_run_for(self.pair.sim, SIM_MILLISECOND);
+    }
+    SIM_EXPECT(self.pair.sim, self.accepts.closed == 0);
+    sim_run_for(self.pair.sim, 40 * SIM_MILLISECOND);
+    note_expect_closed(self.pair.sim, "again", &self.accepts, IQ_CLOSED_BY_PEER, 42);
+    SIM_EXPECT(self.pair.sim, self.pair.dials->endpoint == NULL);
     sim_free(self.pair.sim);
 }
 
@@ -332,6 +372,8 @@ static void tell_in_handshake(const struct sim_options *options)
 
 const struct story close_answer_stories[] = {
     {.name = "close_answered", .run = tell_answered, .weather = STORY_CALM_ONLY},
+    {.name = "close_heard", .run = tell_heard, .weather = STORY_CALM_ONLY},
+    {.name = "close_not_heard", .run = tell_not_heard, .weather = STORY_CALM_ONLY},
     {.name = "close_answer_lost", .run = tell_answer_lost, .weather = STORY_CALM_ONLY},
     {.name = "close_answer_full_wire", .run = tell_full_wire, .weather = STORY_CALM_ONLY},
     {.name = "close_behind_data", .run = tell_behind_data, .weather = STORY_CALM_ONLY},

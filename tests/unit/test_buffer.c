@@ -17,6 +17,7 @@
 #define MODEL_SIZE ((size_t)4 * NOISE_LEN)
 
 static uint8_t noise[NOISE_LEN];
+static struct iq_chunk_pool pool;
 static struct iq_buffer buffer;
 
 /* The bytes that the buffer should hold: begin to end - 1. */
@@ -31,7 +32,7 @@ static int set_up(void **state)
     struct dice dice = {.state = 1};
 
     dice_fill(&dice, noise, sizeof(noise));
-    iq_buffer_init(&buffer);
+    iq_buffer_init(&buffer, &pool);
     model.begin = model.end = 0;
     memory.allowed_count = UINT_MAX;
     return 0;
@@ -41,6 +42,7 @@ static int tear_down(void **state)
 {
     memory.allowed_count = UINT_MAX;
     iq_buffer_release(&buffer);
+    iq_chunk_pool_release(&pool);
     return 0;
 }
 
@@ -196,7 +198,7 @@ static void test_release_empties(void **state)
 {
     append(noise, NOISE_LEN);
     iq_buffer_release(&buffer);
-    assert_int_equal(memory.live_count, 0);
+    assert_int_equal(memory.live_count, pool.count);
     model.begin = model.end = 0;
     assert_holds_the_model();
     append(noise, 3);
@@ -249,6 +251,7 @@ static void test_busy_stream_has_few_chunks(void **state)
     assert_true(memory.live_count <= 5);
     assert_true(memory.largest_size <= 16384);
     iq_buffer_release(&buffer);
+    iq_chunk_pool_release(&pool);
     model.begin = model.end = 0;
 
     for (size_t i = 0; i < NOISE_LEN; i += 16) {
@@ -260,17 +263,41 @@ static void test_busy_stream_has_few_chunks(void **state)
     assert_holds_the_model();
 }
 
-static void test_dropped_chunks_are_freed_at_once(void **state)
+static void test_dropped_chunks_are_given_up_at_once(void **state)
 {
     unsigned live_before;
 
     append(noise, NOISE_LEN);
     live_before = memory.live_count;
     drop(iq_buffer_peek(&buffer).len - 1);
-    assert_int_equal(memory.live_count, live_before);
+    assert_int_equal(memory.live_count - pool.count, live_before);
     drop(1);
-    assert_int_equal(memory.live_count, live_before - 1);
+    assert_int_equal(memory.live_count - pool.count, live_before - 1);
     assert_holds_the_model();
+}
+
+static void test_large_chunks_are_used_again(void **state)
+{
+    unsigned made_before;
+
+    append(noise, NOISE_LEN);
+    drop(NOISE_LEN);
+    assert_true(pool.count > 0);
+    assert_int_equal(memory.live_count, pool.count);
+    made_before = memory.made_count;
+    append(noise, NOISE_LEN);
+    assert_int_equal(memory.made_count, made_before);
+    assert_holds_the_model();
+}
+
+static void test_pool_has_an_end(void **state)
+{
+    for (int i = 0; i < 2 * IQ_CHUNK_POOL_MAX; i++) {
+        assert_int_equal(iq_buffer_append(&buffer, noise, 16384), 0);
+    }
+    iq_buffer_release(&buffer);
+    assert_int_equal(pool.count, IQ_CHUNK_POOL_MAX);
+    assert_int_equal(memory.live_count, IQ_CHUNK_POOL_MAX);
 }
 
 /* Fails each allocation of one append in turn, on an empty buffer or one with `held` bytes. */
@@ -287,6 +314,7 @@ static void append_without_memory(size_t held)
             break;
         }
         assert_int_equal(memory.allowed_count, 0);
+        iq_chunk_pool_release(&pool);
         assert_int_equal(memory.live_count, live_before);
         assert_holds_the_model();
         allowed_count++;
@@ -330,7 +358,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bytes_never_move, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_quiet_stream_costs_little, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_busy_stream_has_few_chunks, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_dropped_chunks_are_freed_at_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dropped_chunks_are_given_up_at_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_large_chunks_are_used_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pool_has_an_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_append_is_all_or_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nomem_is_the_error, set_up, tear_down),
     };

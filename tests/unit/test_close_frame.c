@@ -161,6 +161,36 @@ static void test_random_bytes(void **state)
     assert_true(found > 100);
 }
 
+/* The length that each number takes, up to the last of its kind.  RFC 9000, table 4. */
+static void test_what_is_written_is_read(void **state)
+{
+    static const struct {
+        uint64_t code;
+        size_t len;
+    } codes[] = {
+        {0, 1},        {63, 1},
+        {64, 2},       {16383, 2},
+        {16384, 4},    {(1U << 30) - 1, 4},
+        {1U << 30, 8}, {UINT64_MAX >> 2, 8},
+    };
+    static const uint8_t reason[] = "bye!";
+    uint8_t bytes[IQ_CLOSE_FRAME_HEAD_MAX + sizeof(reason)];
+
+    for (size_t i = 0; i < 2 * sizeof(codes) / sizeof(codes[0]); i++) {
+        const struct iq_close_frame frame = {.by_application = i % 2 == 0,
+                                             .code = codes[i / 2].code,
+                                             .reason = {reason, i % 2 == 0 ? 4 : 0}};
+        const size_t len = iq_close_frame_write(bytes, &frame);
+        struct iq_close_frame read;
+
+        assert_int_equal(len, 2 + codes[i / 2].len + (i % 2 == 0 ? 4 : 1));
+        assert_true(iq_close_frame_read(&read, (struct iq_bytes){bytes, len}));
+        assert_true(read.by_application == frame.by_application && read.code == frame.code);
+        assert_int_equal(read.reason.len, frame.reason.len);
+        assert_memory_equal(read.reason.data, reason, read.reason.len);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_others_are_left_alone),
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_what_is_written_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,97 @@
+/* The accept side: a route for each kind of work. */
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/* echo: bytes that cannot be sent on stay unread */
+static void echo(struct iq_stream *stream)
+{
+    size_t sent;
+
+    do {
+        struct iq_bytes in = iq_stream_peek(stream);
+        sent = iq_stream_write(stream, in.data, in.len);
+        iq_stream_consume(stream, sent);
+    } while (sent > 0);
+    if (iq_stream_at_end(stream)) {
+        iq_stream_finish(stream);
+    }
+}
+
+/* download: the stream's data pointer counts what is left, plus one */
+static void download(struct iq_stream *stream)
+{
+    static const uint8_t zeros[65536];
+    uint8_t request[8];
+    size_t len, sent;
+    uintptr_t left = (uintptr_t)iq_stream_data(stream);
+    int i;
+
+    if (left == 0) {
+        if (iq_stream_read_to_end(stream, request, sizeof(request), &len) != 0) {
+            return;
+        }
+        for (i = 0; i < 8; i++) {
+            left = left << 8 | request[i];
+        }
+        left++;
+    }
+    do {
+        len = left - 1 < sizeof(zeros) ? left - 1 : sizeof(zeros);
+        sent = iq_stream_write(stream, zeros, len);
+        left -= sent;
+    } while (sent > 0);
+    if (left == 1) {
+        iq_stream_finish(stream);
+    }
+    iq_stream_set_data(stream, (void *)left);
+}
+
+static void upload(struct iq_stream *stream)
+{
+    struct iq_bytes in;
+
+    while ((in = iq_stream_peek(stream)).len > 0) {
+        iq_stream_consume(stream, in.len);
+    }
+    if (iq_stream_at_end(stream)) {
+        iq_stream_finish(stream);
+    }
+}
+
+static const struct iq_protocol_handler echo_handler = {.on_stream_ready = echo};
+static const struct iq_protocol_handler download_handler = {.on_stream_ready = download};
+static const struct iq_protocol_handler upload_handler = {.on_stream_ready = upload};
+
+static const struct iq_route routes[] = {
+    {.alpn = BENCH_ECHO, .handler = &echo_handler},
+    {.alpn = BENCH_DOWNLOAD, .handler = &download_handler},
+    {.alpn = BENCH_UPLOAD, .handler = &upload_handler},
+    {0},
+};
+
+/* The dialling side is done: there is nobody left to say goodbye to. */
+static void leave(struct ev_loop *loop, ev_io *watcher, int events) { _exit(0); }
+
+void bench_accept(const struct bench_options *options, int in, int out)
+{
+    struct ev_loop *loop = ev_default_loop(0);
+    struct iq_endpoint_config config = {.bind = {options->bind}};
+    struct iq_endpoint *endpoint;
+    struct iq_router *router;
+    ev_io end_of_input;
+
+    bench_configure(&config, options);
+    if (iq_endpoint_bind(&endpoint, loop, &config) != 0 ||
+        iq_router_spawn(&router, endpoint, routes) != 0) {
+        bench_die("accept side", "cannot bind");
+    }
+    if (write(out, iq_endpoint_addr(endpoint), sizeof(struct iq_addr)) !=
+        (ssize_t)sizeof(struct iq_addr)) {
+        bench_die("accept side", "cannot tell its address");
+    }
+    ev_io_init(&end_of_input, leave, in, EV_READ);
+    ev_io_start(loop, &end_of_input);
+    ev_run(loop, 0);
+}
