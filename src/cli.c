@@ -24,7 +24,10 @@
 /* Above all characters: getopt says which option is wrong by these numbers or by a character. */
 enum option_id {
     OPT_BIND = 256,
+    OPT_CERT,
+    OPT_CERT_KEY,
     OPT_HELP,
+    OPT_HTTP3,
     OPT_IDLE_TIMEOUT,
     OPT_JSON,
     OPT_KEY,
@@ -41,7 +44,10 @@ enum option_id {
 
 static const struct option long_options[] = {
     {"bind", required_argument, NULL, OPT_BIND},
+    {"cert", required_argument, NULL, OPT_CERT},
+    {"cert-key", required_argument, NULL, OPT_CERT_KEY},
     {"help", no_argument, NULL, OPT_HELP},
+    {"http3", no_argument, NULL, OPT_HTTP3},
     {"idle-timeout", required_argument, NULL, OPT_IDLE_TIMEOUT},
     {"json", no_argument, NULL, OPT_JSON},
     {"key", required_argument, NULL, OPT_KEY},
@@ -62,6 +68,8 @@ static const char *value_name(int id)
     switch (id) {
     case OPT_BIND:
         return "ADDR:PORT";
+    case OPT_CERT:
+    case OPT_CERT_KEY:
     case OPT_KEY:
         return "a FILE";
     case OPT_QLOG:
@@ -82,11 +90,13 @@ struct command {
 #define COMMON (BIT(OPT_JSON) | BIT(OPT_KEY) | BIT(OPT_QUIET) | BIT(OPT_VERBOSE))
 #define ONLINE (COMMON | BIT(OPT_IDLE_TIMEOUT) | BIT(OPT_QLOG))
 
+#define LISTEN (BIT(OPT_BIND) | BIT(OPT_ONCE) | BIT(OPT_HTTP3) | BIT(OPT_CERT) | BIT(OPT_CERT_KEY))
+
 static int no_arguments(struct options *options, char **arguments);
 static int peer_and_text(struct options *options, char **arguments);
 
 static const struct command commands[] = {
-    {"listen", no_arguments, listen_run, ONLINE | BIT(OPT_BIND) | BIT(OPT_ONCE), false},
+    {"listen", no_arguments, listen_run, ONLINE | LISTEN, false},
     {"connect", peer_and_text, connect_run, ONLINE | BIT(OPT_TIMEOUT), true},
     {"id", no_arguments, key_file_run, COMMON, false},
 };
@@ -191,6 +201,15 @@ static int read_option(struct options *options, int id)
     case OPT_ONCE:
         options->once = true;
         return EXIT_FINE;
+    case OPT_HTTP3:
+        options->http3 = true;
+        return EXIT_FINE;
+    case OPT_CERT:
+        options->cert_path = optarg;
+        return EXIT_FINE;
+    case OPT_CERT_KEY:
+        options->cert_key_path = optarg;
+        return EXIT_FINE;
     default: /* --help and --version: that they are given is all */
         return EXIT_FINE;
     }
@@ -284,6 +303,24 @@ static int check_options(const struct command *command, unsigned int given)
     return EXIT_FINE;
 }
 
+/* Options that only make sense together, or not together. */
+static int check_http3(const struct options *options)
+{
+    if (options->http3 && options->once) {
+        report_usage("--http3 and --once exclude one another");
+        return EXIT_USAGE;
+    }
+    if (!options->http3 && (options->cert_path != NULL || options->cert_key_path != NULL)) {
+        report_usage("--cert and --cert-key are for --http3");
+        return EXIT_USAGE;
+    }
+    if ((options->cert_path == NULL) != (options->cert_key_path == NULL)) {
+        report_usage("--cert and --cert-key belong together");
+        return EXIT_USAGE;
+    }
+    return EXIT_FINE;
+}
+
 static int run_command(struct options *options, unsigned int given, char **arguments)
 {
     const struct command *command = find_command(arguments[0]);
@@ -296,7 +333,7 @@ static int run_command(struct options *options, unsigned int given, char **argum
         report_usage("unknown command \"%s\": it is listen, connect or id", arguments[0]);
         return EXIT_USAGE;
     }
-    if (check_options(command, given) != EXIT_FINE ||
+    if (check_options(command, given) != EXIT_FINE || check_http3(options) != EXIT_FINE ||
         command->read_arguments(options, arguments + 1) != EXIT_FINE) {
         return EXIT_USAGE;
     }

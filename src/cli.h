@@ -33,6 +33,9 @@ struct options {
     /* listen */
     char bind[IQ_BIND_MAX][IQ_SOCKET_ADDR_STR_SIZE]; /* "" after the last */
     bool once;
+    bool http3;
+    const char *cert_path; /* NULL: one that signs itself */
+    const char *cert_key_path;
 
     /* connect */
     struct iq_addr peer;

@@ -14,14 +14,23 @@
 #include <iq/ticket.h>
 
 #include "echo.h"
+#include "h3_echo.h"
 #include "setup.h"
 #include "signals.h"
 #include "trace.h"
 
+/* How long requests may go on after the signal to end, and how often to look whether they do. */
+#define DRAIN_SECONDS 10.0
+#define DRAIN_TICK    0.1
+
 struct service {
     const struct options *options;
     struct iq_endpoint *endpoint;
-    struct iq_route routes[2];
+    struct iq_route routes[3];
+    struct h3_echo h3; /* with --http3 */
+    struct iq_h3_app h3_app;
+    ev_timer drain; /* active once the sessions of HTTP/3 are to end */
+    int drain_ticks;
     const struct iq_conn *only; /* with --once: the connection that it is */
     bool is_over;
     uint64_t streams_begun;
@@ -58,7 +67,7 @@ static void on_incoming(struct iq_incoming *incoming, void *data)
 {
     const struct service *service = data;
 
-    if (service->only != NULL) {
+    if (service->only != NULL || service->drain_ticks > 0) {
         iq_incoming_refuse(incoming);
     } else if (iq_incoming_accept(incoming, service->routes) != 0) {
         iq_incoming_ignore(incoming); /* no memory: the peer will try again */
@@ -175,7 +184,7 @@ static void on_stream_ready(struct iq_stream *stream)
 
 /* The beginning and the end */
 
-static void report_listening(const struct iq_addr *addr, const char *ticket, bool quiet)
+static void report_listening(const struct iq_addr *addr, const char *ticket, bool quiet, bool http3)
 {
     char id[IQ_ID_STR_SIZE];
     char texts[IQ_ADDR_MAX][IQ_SOCKET_ADDR_STR_SIZE];
@@ -198,6 +207,9 @@ static void report_listening(const struct iq_addr *addr, const char *ticket, boo
     for (i = 0; i < addr->count && !quiet; i++) {
         (void)printf("address      %s\n", list[i]);
     }
+    for (i = 0; i < addr->count && !quiet && http3; i++) {
+        (void)printf("http/3       https://%s/\n", list[i]);
+    }
 }
 
 static int announce(struct service *service)
@@ -210,9 +222,42 @@ static int announce(struct service *service)
         report_error(EXIT_LOCAL, "cannot make a ticket: %s", iq_strerror(rc));
         return EXIT_LOCAL;
     }
-    report_listening(addr, iq_ticket_str(ticket), service->options->mode == REPORT_QUIET);
+    report_listening(addr, iq_ticket_str(ticket), service->options->mode == REPORT_QUIET,
+                     service->options->http3);
     iq_ticket_free(ticket);
     return EXIT_FINE;
+}
+
+/* HTTP/3 */
+
+static void serve_http3(struct service *service)
+{
+    service->h3.endpoint = service->endpoint;
+    service->h3_app = (struct iq_h3_app){.handler = &h3_echo_handler, .data = &service->h3};
+    service->routes[1] = (struct iq_route){.alpn = IQ_H3_ALPN,
+                                           .handler = &iq_h3_protocol,
+                                           .data = &service->h3_app,
+                                           .anonymous = true};
+}
+
+static void on_drain_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct service *service = timer->data;
+
+    service->drain_ticks++;
+    if (!h3_echo_is_busy(&service->h3) || service->drain_ticks * DRAIN_TICK > DRAIN_SECONDS) {
+        ev_timer_stop(loop, timer);
+        end(service, EXIT_FINE);
+    }
+}
+
+/* Clients are told to make no more requests, and those that they have made go on for a while. */
+static void drain_http3(struct service *service)
+{
+    service->drain_ticks = 1;
+    ev_timer_init(&service->drain, on_drain_tick, DRAIN_TICK, DRAIN_TICK);
+    service->drain.data = service;
+    ev_timer_start(ev_default_loop(0), &service->drain);
 }
 
 /* To be ended so is what a service is for, but not before the one connection that it waits for. */
@@ -220,6 +265,10 @@ static void on_signal(void *arg)
 {
     struct service *service = arg;
 
+    if (h3_echo_shut_down(&service->h3)) {
+        drain_http3(service);
+        return;
+    }
     end(service, service->options->once ? EXIT_BY_SIGNAL + signals_caught() : (int)EXIT_FINE);
 }
 
@@ -240,6 +289,9 @@ int listen_run(const struct options *options)
         return status;
     }
     service.routes[0] = (struct iq_route){.alpn = ECHO_ALPN, .handler = &handler, .data = &service};
+    if (options->http3) {
+        serve_http3(&service);
+    }
     iq_endpoint_listen(service.endpoint, &acceptor, &service);
     signals_start(loop, on_signal, &service);
     status = announce(&service);

@@ -70,6 +70,15 @@ struct iq_endpoint_config {
     void *on_secret_arg;
 
     const struct iq_qlog *qlog; /* NULL: none; must outlive the endpoint */
+
+    /*
+     * What anonymous routes (protocol.h) show to peers that know no raw public keys: a certificate,
+     * those that lead to its root behind it, and its key, both as PEM text, which is read when the
+     * endpoint is made.  NULL: one that signs itself, over the endpoint's own key.  Browsers take
+     * no ed25519; for them it is to be one of ECDSA P-256 that they trust.
+     */
+    const char *certificate;
+    const char *certificate_key;
 };
 
 #endif

@@ -62,8 +62,9 @@ const char *iq_close_reason_str(const struct iq_close_reason *why, char *str, si
 #define IQ_CLOSE_REASON_STR_SIZE 512 /* enough for all but the longest texts */
 
 /* The peer's id: a valid key that the peer has proven to hold, on the connect side the one that was
- * dialled.  NULL in the on_closed of a dial that failed: nobody has proven anything, unless there
- * was an on_connect_early.  Valid as long as the connection. */
+ * dialled.  NULL where nobody has proven anything: on the accept side of an anonymous route, and in
+ * the on_closed of a dial that failed, unless there was an on_connect_early.  Valid as long as the
+ * connection. */
 const struct iq_id *iq_conn_remote_id(const struct iq_conn *conn);
 
 /* Where the peer is now: it may move (RFC 9000, section 9).  Valid until the next callback. */

@@ -31,6 +31,7 @@ struct iq_incoming;
 /*
  * Makes an endpoint on `loop`.  `config` may be NULL.  IQ_ERR_INVALID_ADDR for a `bind` that is no
  * address, IQ_ERR_ADDR_IN_USE, IQ_ERR_ADDR_NOT_OURS, IQ_ERR_PERMISSION, IQ_ERR_SYSTEM,
+ * IQ_ERR_INVALID_CERT for a `certificate` that cannot be read or whose key is another,
  * IQ_ERR_CRYPTO, IQ_ERR_NOMEM.
  */
 IQ_MUST_CHECK int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,

@@ -33,7 +33,8 @@
     X(IQ_ERR_VALIDATED, -17, "the remote address is validated already")                            \
     X(IQ_ERR_INVALID_TICKET, -18, "not a ticket")                                                  \
     X(IQ_ERR_UNKNOWN_ALPN, -19, "no route has that ALPN")                                          \
-    X(IQ_ERR_UNSUPPORTED, -20, "the peer takes no datagrams")
+    X(IQ_ERR_UNSUPPORTED, -20, "the peer takes no datagrams")                                      \
+    X(IQ_ERR_INVALID_CERT, -21, "not a certificate with its key")
 
 enum iq_error {
 #define X(name, value, text) name = (value),

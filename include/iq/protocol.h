@@ -39,7 +39,8 @@ struct iq_stream;
  */
 struct iq_protocol_handler {
     /*
-     * The peer connected to us, and has proven its iq_conn_remote_id(): may it speak this protocol?
+     * The peer connected to us, and has proven its iq_conn_remote_id(), unless
+     * the route is anonymous: may it speak this protocol?
      * False: the connection is closed with code 0, unless iq_conn_close() was called with another,
      * and nothing more is heard of it, not even on_closed; the pointer is valid until this returns.
      * To close it and return true comes to the same.  Streams cannot be opened yet.  The peer may
@@ -47,7 +48,8 @@ struct iq_protocol_handler {
      */
     bool (*on_accepting)(struct iq_conn *conn);
 
-    /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(). */
+    /* The handshake is complete, and the peer holds the key of iq_conn_remote_id(), unless the
+     * route is anonymous. */
     void (*on_accept)(struct iq_conn *conn); /* the peer connected to us */
 
     /* We connected to the peer, and it holds the key that we dialled.  It comes half a round trip
@@ -122,6 +124,13 @@ struct iq_route {
     const char *alpn;
     const struct iq_protocol_handler *handler;
     void *data; /* the first iq_conn_data() of its connections, shared by them */
+
+    /*
+     * Whether clients need no key: it is for protocols such as HTTP/3 whose clients have none. None
+     * is asked for, and iq_conn_remote_id() is NULL.  A client that offers raw public keys (RFC
+     * 7250) sees ours, every other one an X.509 certificate (config.h).
+     */
+    bool anonymous;
 };
 
 #endif

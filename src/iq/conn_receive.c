@@ -114,7 +114,7 @@ static bool meet(struct iq_conn *conn)
         return false;
     }
     conn->remote_id = peer.id;
-    conn->id_is_proven = true;
+    conn->id_is_proven = peer.has_id;
     conn->is_resumed = iq_tls_session_is_resumed(conn->tls);
     if (conn->dials) {
         conn->alpn = peer.alpn;

@@ -15,48 +15,23 @@
  */
 #include "tls.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <ngtcp2/ngtcp2_crypto.h>
-#include <ngtcp2/ngtcp2_crypto_ossl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/ssl.h>
 
 #include "alpn.h"
 #include "routes.h"
 #include "tls_ed25519.h"
-#include "tls_sessions.h"
-
-struct iq_tls {
-    SSL_CTX *ctx;
-    void (*on_secret)(const char *line, void *arg);
-    void *on_secret_arg;
-    struct iq_tls_sessions sessions; /* of peers that we have dialled */
-};
-
-struct iq_tls_session {
-    ngtcp2_crypto_conn_ref ref; /* first: it is what OpenSSL gives back to us */
-    struct iq_tls *tls;
-    ngtcp2_crypto_ossl_ctx *crypto;
-    SSL *ssl;
-    ngtcp2_conn *quic;
-    bool dials;
-    bool resumes;                 /* the side that dials: a session was chosen */
-    struct iq_id dialled;         /* the side that dials */
-    const char *alpns;            /* and what it offers to speak */
-    struct iq_route *routes;      /* the side that answers: our copy */
-    const struct iq_route *route; /* the one of them that was chosen */
-};
+#include "tls_state.h"
 
 static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref)
 {
     return ((struct iq_tls_session *)ref)->quic;
 }
 
-static struct iq_tls_session *session_of(const SSL *ssl)
+struct iq_tls_session *iq_tls_session_of(const SSL *ssl)
 {
     return (struct iq_tls_session *)SSL_get_app_data(ssl);
 }
@@ -79,7 +54,7 @@ static int judge_key(X509_STORE_CTX *store, void *arg)
 {
     const int ssl_index = SSL_get_ex_data_X509_STORE_CTX_idx();
     const SSL *ssl = X509_STORE_CTX_get_ex_data(store, ssl_index);
-    const struct iq_tls_session *session = session_of(ssl);
+    const struct iq_tls_session *session = iq_tls_session_of(ssl);
     const EVP_PKEY *key = X509_STORE_CTX_get0_rpk(store);
     struct iq_id id;
 
@@ -95,53 +70,10 @@ static int judge_key(X509_STORE_CTX *store, void *arg)
     return 1;
 }
 
-/* A ClientHello without ALPN ends here: OpenSSL would not call choose_alpn() for it. */
-static int demand_alpn(SSL *ssl, int *alert, void *arg)
-{
-    const unsigned char *extension;
-    size_t len;
-
-    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
-                                  &extension, &len) != 1) {
-        *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
-        return SSL_CLIENT_HELLO_ERROR;
-    }
-    return SSL_CLIENT_HELLO_SUCCESS;
-}
-
-/* A protocol that does not take early data refuses it here, and its tickets do not promise it. */
-static void choose_route(struct iq_tls_session *session, const struct iq_route *route)
-{
-    session->route = route;
-    if (route->handler->on_accept_early == NULL) {
-        (void)SSL_set_max_early_data(session->ssl, 0);
-    }
-}
-
-/* Our order counts, not the peer's.  RFC 7301, section 3.2. */
-static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
-                       const unsigned char *offer, unsigned int offer_len, void *arg)
-{
-    struct iq_tls_session *session = session_of(ssl);
-    const struct iq_route *route;
-
-    for (route = session->routes; route->alpn != NULL; route++) {
-        const unsigned char *name = iq_alpns_find_on_wire(offer, offer_len, route->alpn);
-
-        if (name != NULL) {
-            choose_route(session, route);
-            *chosen = name;
-            *chosen_len = (unsigned char)strlen(route->alpn);
-            return SSL_TLSEXT_ERR_OK;
-        }
-    }
-    return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol */
-}
-
 /* A ticket has come, or goes out.  Returns whether the reference to the session was taken over. */
 static int keep_session(SSL *ssl, SSL_SESSION *saved)
 {
-    struct iq_tls_session *session = session_of(ssl);
+    struct iq_tls_session *session = iq_tls_session_of(ssl);
 
     if (session->dials) {
         return iq_tls_sessions_keep(&session->tls->sessions, saved, &session->dialled,
@@ -153,7 +85,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *saved)
 
 static void tell_secret(const SSL *ssl, const char *line)
 {
-    const struct iq_tls *tls = session_of(ssl)->tls;
+    const struct iq_tls *tls = iq_tls_session_of(ssl)->tls;
 
     tls->on_secret(line, tls->on_secret_arg);
 }
@@ -177,8 +109,8 @@ static bool set_rules(SSL_CTX *ctx)
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
-    SSL_CTX_set_client_hello_cb(ctx, demand_alpn, NULL);
-    SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
+    SSL_CTX_set_client_hello_cb(ctx, iq_tls_look_at_hello, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, iq_tls_choose_alpn, NULL);
     return true;
 }
 
@@ -198,6 +130,14 @@ static SSL_CTX *new_ctx(void)
 
     return context == NULL ? NULL
                            : SSL_CTX_new_ex(context, IQ_TLS_ED25519_PROPERTIES, TLS_method());
+}
+
+static int read_certificate(struct iq_tls *tls, const struct iq_endpoint_config *config)
+{
+    if (config->certificate_key == NULL) {
+        return IQ_ERR_INVALID_CERT;
+    }
+    return iq_certificate_read(&tls->certificate, config->certificate, config->certificate_key);
 }
 
 /* Without it ngtcp2 looks its algorithms up again for every packet key. */
@@ -221,6 +161,14 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
         iq_tls_free(self);
         return IQ_ERR_CRYPTO;
     }
+    if (config->certificate != NULL) {
+        const int rc = read_certificate(self, config);
+
+        if (rc != 0) {
+            iq_tls_free(self);
+            return rc;
+        }
+    }
     if (config->on_secret != NULL) {
         self->on_secret = config->on_secret;
         self->on_secret_arg = config->on_secret_arg;
@@ -234,6 +182,7 @@ void iq_tls_free(struct iq_tls *tls)
 {
     if (tls != NULL) {
         iq_tls_sessions_release(&tls->sessions);
+        iq_certificate_free(tls->certificate);
         SSL_CTX_free(tls->ctx);
         free(tls);
     }
@@ -318,7 +267,7 @@ void iq_tls_session_free_routes(struct iq_tls_session *session)
 {
     free(session->routes);
     session->routes = NULL;
-    session->route = NULL;
+    session->admitted = session->route = NULL;
 }
 
 void iq_tls_session_free(struct iq_tls_session *session)
@@ -384,12 +333,17 @@ uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_
     if (alpn_len == 0 || (session->dials ? found.alpn == NULL : session->route == NULL)) {
         return SSL_AD_NO_APPLICATION_PROTOCOL;
     }
+    if (!session->dials && session->route->anonymous) {
+        *peer = found;
+        return 0;
+    }
     if (!read_key(&found.id, SSL_get0_peer_rpk(session->ssl))) {
         return SSL_AD_CERTIFICATE_REQUIRED;
     }
     if (session->dials && !iq_id_equal(&found.id, &session->dialled)) {
         return SSL_AD_UNKNOWN_CA;
     }
+    found.has_id = true;
     *peer = found;
     return 0;
 }

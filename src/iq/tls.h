@@ -20,7 +20,8 @@
 struct iq_tls;         /* of an endpoint: its key, and the rules for all its sessions */
 struct iq_tls_session; /* of a connection */
 
-/* Of `config` it uses on_secret and sessions_max. */
+/* Of `config` it uses on_secret, sessions_max and certificate.  IQ_ERR_INVALID_CERT, IQ_ERR_NOMEM,
+ * IQ_ERR_CRYPTO. */
 IQ_MUST_CHECK int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
                              const struct iq_endpoint_config *config);
 void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
@@ -30,8 +31,9 @@ void iq_tls_free(struct iq_tls *tls); /* after the last of its sessions */
 IQ_MUST_CHECK int iq_tls_dial(struct iq_tls_session **session, struct iq_tls *tls,
                               const struct iq_id *id, const char *alpns);
 
-/* The side that answers: accepts any valid key that the peer can prove, and speaks the first of
- * `routes`, which are copied, that the peer offers.  IQ_ERR_INVALID_ALPN. */
+/* The side that answers: speaks the first of `routes`, which are copied, that the peer offers, and
+ * accepts any valid key that the peer can prove, or none if that route is anonymous.
+ * IQ_ERR_INVALID_ALPN. */
 IQ_MUST_CHECK int iq_tls_answer(struct iq_tls_session **session, struct iq_tls *tls,
                                 const struct iq_route *routes);
 
@@ -66,6 +68,7 @@ bool iq_tls_session_early_accepted(const struct iq_tls_session *session);
 
 /* What a complete handshake has proven, or the session that early data comes with. */
 struct iq_tls_peer {
+    bool has_id; /* false on an anonymous route: it has proven nothing */
     struct iq_id id;
     const struct iq_route *route; /* the side that answers: what was chosen.  Else NULL */
     const char *alpn;             /* the side that dials: which of those that were offered */

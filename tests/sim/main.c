@@ -48,6 +48,9 @@ static const struct story *const collections[] = {
     clock_stories,
     close_early_stories,
     fair_stories,
+    anonymous_stories,
+    h3_stories,
+    h3_rule_stories,
 };
 
 #define STORIES_MAX 400

@@ -7,9 +7,14 @@ static void note_open(struct iq_conn *conn)
 {
     struct note *note = iq_conn_data(conn);
 
+    const struct iq_id *id = iq_conn_remote_id(conn);
+
     note->opened++;
     note->resumed += iq_conn_is_resumed(conn);
-    note->remote_id = *iq_conn_remote_id(conn);
+    note->anonymous = id == NULL;
+    if (id != NULL) {
+        note->remote_id = *id;
+    }
     snprintf(note->alpn, sizeof(note->alpn), "%s", iq_conn_alpn(conn));
 }
 

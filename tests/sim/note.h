@@ -7,6 +7,7 @@
 struct note {
     unsigned opened, closed;
     unsigned resumed; /* of those that opened */
+    bool anonymous;   /* then there is no remote_id */
     struct iq_id remote_id;
     uint64_t closed_at_ns;
     uint64_t code;

@@ -147,14 +147,14 @@ static void after(struct iq_conn *conn, struct iq_stream *stream)
     }
 }
 
-static const struct iq_protocol_handler *find_inner(const struct iq_conn *conn)
+static const struct iq_route *find_route(const struct iq_conn *conn)
 {
     const struct sim_node *node = node_of_conn(conn);
     const struct iq_route *route = node->routes;
 
     for (; route != NULL && route->alpn != NULL; route++) {
         if (strcmp(route->alpn, iq_conn_alpn(conn)) == 0) {
-            return route->handler;
+            return route;
         }
     }
     SIM_FAIL(node->sim, "a connection speaks what no route says");
@@ -163,12 +163,14 @@ static const struct iq_protocol_handler *find_inner(const struct iq_conn *conn)
 /* One that is refused is never heard of again: it is not live. */
 static bool on_accepting(struct iq_conn *conn)
 {
-    const struct iq_protocol_handler *inner = find_inner(conn);
+    const struct iq_route *route = find_route(conn);
+    const struct iq_protocol_handler *inner = route->handler;
+    const struct iq_id *id = iq_conn_remote_id(conn);
     const bool is_welcome = inner->on_accepting == NULL || inner->on_accepting(conn);
     struct iq_stream *stream;
 
     SIM_EXPECT(watch_of(conn)->sim, iq_conn_open_uni(&stream, conn) != 0);
-    SIM_EXPECT(watch_of(conn)->sim, iq_id_is_valid(iq_conn_remote_id(conn)));
+    SIM_EXPECT(watch_of(conn)->sim, route->anonymous ? id == NULL : iq_id_is_valid(id));
     after(conn, NULL);
     watch_of(conn)->accepting = is_welcome && !closed_by_us(conn) ? conn : NULL;
     return is_welcome;
@@ -209,7 +211,7 @@ static void on_accept_early(struct iq_conn *conn)
 {
     SIM_EXPECT(watch_of(conn)->sim, watch_of(conn)->accepting == conn);
     watch_of(conn)->accepting = NULL;
-    add_conn(conn, find_inner(conn));
+    add_conn(conn, find_route(conn)->handler);
     note_early(find_conn(conn));
     find_conn(conn)->inner->on_accept_early(conn);
     after(conn, NULL);
@@ -224,15 +226,18 @@ static void on_connect_early(struct iq_conn *conn)
 
 static void on_accept(struct iq_conn *conn)
 {
+    const struct iq_route *route = find_route(conn);
+    const struct iq_id *id = iq_conn_remote_id(conn);
+
     if (conn->early_accepted) {
         SIM_EXPECT(watch_of(conn)->sim, find_conn(conn)->early);
     } else {
         SIM_EXPECT(watch_of(conn)->sim, watch_of(conn)->accepting == conn);
         watch_of(conn)->accepting = NULL;
-        add_conn(conn, find_inner(conn));
+        add_conn(conn, route->handler);
     }
     note_established(find_conn(conn));
-    SIM_EXPECT(watch_of(conn)->sim, iq_id_is_valid(iq_conn_remote_id(conn)));
+    SIM_EXPECT(watch_of(conn)->sim, route->anonymous ? id == NULL : iq_id_is_valid(id));
     if (find_conn(conn)->inner->on_accept != NULL) {
         find_conn(conn)->inner->on_accept(conn);
     }
