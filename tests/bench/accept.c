@@ -1,5 +1,5 @@
 /* The accept side: a route for each kind of work. */
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -19,34 +19,47 @@ static void echo(struct iq_stream *stream)
     }
 }
 
-/* download: the stream's data pointer counts what is left, plus one */
+/* download: how much is left, in the stream's data */
+static uint64_t *start_download(struct iq_stream *stream)
+{
+    uint64_t *left = NULL;
+    uint8_t request[8];
+    size_t len;
+    int i;
+
+    if (iq_stream_read_to_end(stream, request, sizeof(request), &len) == 0 && len == 8) {
+        left = calloc(1, sizeof(*left));
+    }
+    for (i = 0; left != NULL && i < 8; i++) {
+        *left = *left << 8 | request[i];
+    }
+    iq_stream_set_data(stream, left);
+    return left;
+}
+
 static void download(struct iq_stream *stream)
 {
     static const uint8_t zeros[65536];
-    uint8_t request[8];
-    size_t len, sent;
-    uintptr_t left = (uintptr_t)iq_stream_data(stream);
-    int i;
+    uint64_t *left = iq_stream_data(stream);
+    size_t sent;
 
-    if (left == 0) {
-        if (iq_stream_read_to_end(stream, request, sizeof(request), &len) != 0) {
-            return;
-        }
-        for (i = 0; i < 8; i++) {
-            left = left << 8 | request[i];
-        }
-        left++;
+    if (left == NULL) {
+        left = start_download(stream);
+    }
+    if (left == NULL) {
+        return;
     }
     do {
-        len = left - 1 < sizeof(zeros) ? left - 1 : sizeof(zeros);
-        sent = iq_stream_write(stream, zeros, len);
-        left -= sent;
+        sent =
+            iq_stream_write(stream, zeros, *left < sizeof(zeros) ? (size_t)*left : sizeof(zeros));
+        *left -= sent;
     } while (sent > 0);
-    if (left == 1) {
+    if (*left == 0) {
         iq_stream_finish(stream);
     }
-    iq_stream_set_data(stream, (void *)left);
 }
+
+static void end_download(struct iq_stream *stream) { free(iq_stream_data(stream)); }
 
 static void upload(struct iq_stream *stream)
 {
@@ -61,7 +74,8 @@ static void upload(struct iq_stream *stream)
 }
 
 static const struct iq_protocol_handler echo_handler = {.on_stream_ready = echo};
-static const struct iq_protocol_handler download_handler = {.on_stream_ready = download};
+static const struct iq_protocol_handler download_handler = {.on_stream_ready = download,
+                                                            .on_stream_closed = end_download};
 static const struct iq_protocol_handler upload_handler = {.on_stream_ready = upload};
 
 static const struct iq_route routes[] = {

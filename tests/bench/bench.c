@@ -25,7 +25,6 @@
  *
  * A program that takes the same words and prints the same members is a peer for `compare`.
  */
-#define _GNU_SOURCE
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
@@ -107,13 +106,15 @@ static int compare(const void *a, const void *b)
 void bench_report_samples(struct bench *bench)
 {
     const unsigned count = bench->sample_count;
+    uint64_t p50_ns, p99_ns;
 
     if (count == 0) {
         return;
     }
     qsort(bench->sample_ns, count, sizeof(bench->sample_ns[0]), compare);
-    printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", (double)bench->sample_ns[count / 2] / 1e3,
-           (double)bench->sample_ns[(uint64_t)count * 99 / 100] / 1e3);
+    p50_ns = bench->sample_ns[count / 2];
+    p99_ns = bench->sample_ns[(uint64_t)count * 99 / 100];
+    printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", (double)p50_ns / 1e3, (double)p99_ns / 1e3);
 }
 
 /* Both sides */

@@ -83,12 +83,23 @@ static void report(struct bench *bench)
 static const struct iq_protocol_handler handler = {.on_connect = open_stream,
                                                    .on_stream_ready = go_on};
 
-#define BULK(work)                                                                                 \
-    {                                                                                              \
-        .name = work, .alpn = "iq-bench/" work, .handler = &handler,                               \
-        .defaults = {.size = 500000000}, .start = start, .report = report                          \
-    }
+const struct bench_work bench_echo = {.name = "echo",
+                                      .alpn = BENCH_ECHO,
+                                      .handler = &handler,
+                                      .defaults = {.size = 500000000},
+                                      .start = start,
+                                      .report = report};
 
-const struct bench_work bench_echo = BULK("echo");
-const struct bench_work bench_download = BULK("download");
-const struct bench_work bench_upload = BULK("upload");
+const struct bench_work bench_download = {.name = "download",
+                                          .alpn = BENCH_DOWNLOAD,
+                                          .handler = &handler,
+                                          .defaults = {.size = 500000000},
+                                          .start = start,
+                                          .report = report};
+
+const struct bench_work bench_upload = {.name = "upload",
+                                        .alpn = BENCH_UPLOAD,
+                                        .handler = &handler,
+                                        .defaults = {.size = 500000000},
+                                        .start = start,
+                                        .report = report};

@@ -171,17 +171,18 @@ static void start_streams(struct bench *bench)
 
 static uint64_t resident_bytes(int pid)
 {
-    char name[64];
-    unsigned long total = 0, resident = 0;
+    char name[64], line[256] = "";
+    char *rest;
     FILE *file;
 
     (void)snprintf(name, sizeof(name), "/proc/%d/statm", pid);
     file = fopen(name, "r");
-    if (file == NULL || fscanf(file, "%lu %lu", &total, &resident) != 2) {
+    if (file == NULL || fgets(line, sizeof(line), file) == NULL) {
         bench_die("idle", "cannot read the resident size");
     }
     (void)fclose(file);
-    return (uint64_t)resident * 4096;
+    (void)strtoull(line, &rest, 10); /* the whole size comes first */
+    return strtoull(rest, NULL, 10) * 4096;
 }
 
 struct idle {
@@ -245,7 +246,7 @@ static void start_idle(struct bench *bench)
 static void report_idle(struct bench *bench)
 {
     const struct idle *idle = bench->state;
-    const double more = bench->options.idle - idle->first_count;
+    const double more = (double)(bench->options.idle - idle->first_count);
 
     printf(",\"idle\":%u,\"bytes_per_connection\":%.0f", bench->options.idle,
            ((double)idle->last_bytes - (double)idle->first_bytes) / more);

@@ -3,7 +3,6 @@
  * joined and split by it (GSO, GRO).  The most that anything on top of it can reach, and a peer to
  * compare with on every machine.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
