@@ -73,4 +73,7 @@ void evil_close(struct evil *self, uint64_t code);
 
 void evil_free(struct evil *self);
 
+/* Of evil_tls.c: the TLS of `self->options`, before there is a connection. */
+void evil_start_tls(struct evil *self);
+
 #endif
