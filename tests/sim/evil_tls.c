@@ -30,6 +30,18 @@ static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *le
     return SSL_TLSEXT_ERR_OK;
 }
 
+static int note_server_name(SSL *ssl, int *alert, void *arg)
+{
+    struct evil *self = arg;
+    const unsigned char *name;
+    size_t len;
+
+    self->has_heard_hello = true;
+    self->heard_server_name =
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &name, &len) == 1;
+    return SSL_CLIENT_HELLO_SUCCESS;
+}
+
 static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
     struct evil *self = SSL_get_app_data(ssl);
@@ -79,6 +91,7 @@ static void start_ctx(struct evil *self)
     SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);
     SSL_CTX_set_alpn_select_cb(self->ctx, choose_alpn, self);
+    SSL_CTX_set_client_hello_cb(self->ctx, note_server_name, self);
     if (self->options.tickets > 0) {
         (void)SSL_CTX_set_num_tickets(self->ctx, self->options.tickets);
     }
@@ -107,6 +120,10 @@ void evil_start_tls(struct evil *self)
     if (alpn != NULL) {
         (void)SSL_set_alpn_protos(self->ssl, (const unsigned char *)alpn,
                                   (unsigned int)strlen(alpn));
+    }
+    if (self->options.server_name != NULL) {
+        SIM_EXPECT(self->node->sim,
+                   SSL_set_tlsext_host_name(self->ssl, self->options.server_name) == 1);
     }
     if (self->options.resume != NULL) {
         (void)SSL_set_session(self->ssl, self->options.resume);
