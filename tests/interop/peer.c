@@ -2,14 +2,17 @@
  * An endpoint of ours as a command: iroh_peer.mjs, with the same arguments and events, on the
  * public API.
  *
- *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry|ignore|screen]
- *     peer connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait]
- *                  [--size BYTES] [--streams N] [--connections N]
+ *     peer accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry|ignore|screen|
+ *                               return|end]
+ *     peer connect --id HEX --addr IP:PORT --alpn A [--behaviour echo|close|wait|hear|end]
+ *                  [--size BYTES] [--streams N] [--connections N] [--hold dial|echo]
  *     both         [--code N] [--reason TEXT] [--update-keys BYTES] [--bind IP:PORT]
  *                  [--sessions N] [--early 1]
  *
  * --update-keys, which iroh_peer.mjs has not, changes the keys once so many bytes have arrived on
  * the one stream.
+ *
+ * With --hold every dial but the first, or every echo, waits for a line of standard input.
  *
  * The end of a connection is told in the fields of struct iq_close_reason.  With --sessions, how
  * many are kept, it is told whether a connection has resumed one, and whether early data was
@@ -38,6 +41,7 @@ const char *peer_options[PEER_ALPN] = {
     [PEER_BIND] = "127.0.0.1:0",
     [PEER_SESSIONS] = "0",
     [PEER_EARLY] = "0",
+    [PEER_HOLD] = "",
 };
 
 const char *peer_alpns[PEER_ALPNS_MAX + 1];
@@ -70,6 +74,7 @@ static void read_options(int argc, char **argv)
         {"bind", required_argument, NULL, PEER_BIND},
         {"sessions", required_argument, NULL, PEER_SESSIONS},
         {"early", required_argument, NULL, PEER_EARLY},
+        {"hold", required_argument, NULL, PEER_HOLD},
         {"alpn", required_argument, NULL, PEER_ALPN},
         {0},
     };
@@ -101,9 +106,9 @@ static struct iq_endpoint *bind_endpoint(struct ev_loop *loop)
     if (rc != 0) {
         peer_die("bind", iq_strerror(rc));
     }
-    printf("{\"event\":\"bound\",\"id\":\"%s\",\"addr\":\"%s\"}\n",
+    printf("{\"event\":\"bound\",\"id\":\"%s\",\"addr\":\"%s\",\"pid\":%d}\n",
            iq_id_str(iq_endpoint_id(endpoint), id),
-           iq_socket_addr_str(&iq_endpoint_addr(endpoint)->socket_addrs[0], addr));
+           iq_socket_addr_str(&iq_endpoint_addr(endpoint)->socket_addrs[0], addr), (int)getpid());
     return endpoint;
 }
 

@@ -22,6 +22,7 @@ enum peer_option {
     PEER_BIND,
     PEER_SESSIONS,
     PEER_EARLY,
+    PEER_HOLD,
     PEER_ALPN
 };
 
@@ -39,6 +40,9 @@ void peer_die(const char *what, const char *why);
 /* Events: a line of JSON each. */
 void peer_say_conn(const char *event, struct iq_conn *conn);
 void peer_say_end(const char *event, const struct iq_close_reason *why);
+
+/* Closes the endpoint of the connection, and once more, and then dials; tells what comes of it. */
+void peer_end(struct iq_conn *conn);
 
 /* --update-keys: how many bytes have arrived, and the end of a stream, which waits for the change.
  * Nothing waits any more when the connection is gone. */

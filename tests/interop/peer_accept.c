@@ -4,6 +4,8 @@
 
 #include "peer.h"
 
+static ev_io end_of_stdin;
+
 /* The router's filter.  What is ignored comes again and again, so nothing is said of it. */
 static void decide(struct iq_incoming *incoming, void *data)
 {
@@ -36,6 +38,9 @@ static void greet(struct iq_conn *conn)
     peer_say_conn("accepted", conn);
     if (peer_behaves("close")) {
         iq_conn_close(conn, peer_number(PEER_CODE), peer_options[PEER_REASON]);
+    } else if (peer_behaves("end")) {
+        ev_io_stop(ev_default_loop(0), &end_of_stdin); /* the router goes with its endpoint */
+        peer_end(conn);
     }
 }
 
@@ -54,6 +59,9 @@ static void echo_stream(struct iq_stream *stream)
     } while (sent > 0);
     if (iq_stream_at_end(stream)) {
         peer_finish(stream);
+        if (peer_behaves("return")) {
+            iq_conn_close(iq_stream_conn(stream), 0, NULL);
+        }
     }
 }
 
@@ -82,7 +90,6 @@ static void read_stdin(struct ev_loop *loop, ev_io *watcher, int events)
 
 void peer_accept(struct iq_endpoint *endpoint, struct ev_loop *loop)
 {
-    static ev_io end_of_stdin;
     struct iq_route routes[PEER_ALPNS_MAX + 1] = {0};
     struct iq_router *router;
     int rc;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "peer.h"
 
@@ -12,6 +13,7 @@ struct dial {
     unsigned left; /* connections to make after this one */
     bool connected;
     unsigned opened, done, equal; /* streams of this connection */
+    struct iq_conn *conn;         /* whose echo waits, with --hold */
 };
 
 /* What we have written and read on a stream that is to be echoed. */
@@ -70,26 +72,64 @@ static void hear_echo(struct iq_stream *stream)
     echo->ended = iq_stream_at_end(stream);
 }
 
-static void stream_closed(struct iq_stream *stream)
+static void all_echoed(struct iq_conn *conn)
 {
-    struct iq_conn *conn = iq_stream_conn(stream);
-    struct dial *dial = iq_conn_data(conn);
-    struct echo *echo = iq_stream_data(stream);
+    const struct dial *dial = iq_conn_data(conn);
 
-    if (!dial->connected) { /* refused early data: all is said again */
-        dial->opened--;
-        free(echo);
-        return;
-    }
-    dial->equal += echo->ended && !echo->differs && echo->received == payload_len;
-    dial->done++;
-    free(echo);
-    if (dial->done < peer_number(PEER_STREAMS)) {
-        return;
-    }
     printf("{\"event\":\"echoed\",\"streams\":%u,\"bytes\":%zu,\"equal\":%s}\n", dial->done,
            payload_len, dial->equal == dial->done ? "true" : "false");
     iq_conn_close(conn, peer_number(PEER_CODE), peer_options[PEER_REASON]);
+}
+
+static void stream_closed(struct iq_stream *stream)
+{
+    struct dial *dial = iq_conn_data(iq_stream_conn(stream));
+    struct echo *echo = iq_stream_data(stream);
+    const bool equal = echo->ended && !echo->differs && echo->received == payload_len;
+
+    if (!dial->connected) { /* refused early data: all is said again */
+        dial->opened--;
+    } else if (!peer_behaves("hear")) {
+        dial->equal += equal;
+        dial->done++;
+        if (dial->done == peer_number(PEER_STREAMS)) {
+            all_echoed(iq_stream_conn(stream));
+        }
+    } else if (echo->differs || (echo->ended && !equal)) {
+        printf("{\"event\":\"false end\"}\n");
+    }
+    free(echo);
+}
+
+/* --hold: what goes on when there is a line on standard input. */
+
+static ev_io held; /* its data is the dial */
+
+static void hold(struct dial *dial, void (*go_on)(struct ev_loop *, ev_io *, int))
+{
+    ev_io_init(&held, go_on, STDIN_FILENO, EV_READ);
+    held.data = dial;
+    ev_io_start(ev_default_loop(0), &held);
+}
+
+static void read_line(void)
+{
+    char line[64];
+
+    if (read(STDIN_FILENO, line, sizeof(line)) <= 0) {
+        peer_die("--hold", "standard input has ended");
+    }
+    ev_io_stop(ev_default_loop(0), &held);
+}
+
+static bool holds(const char *what) { return strcmp(peer_options[PEER_HOLD], what) == 0; }
+
+static void go_on_with_echo(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct dial *dial = watcher->data;
+
+    read_line();
+    open_streams(dial->conn);
 }
 
 static void connected(struct iq_conn *conn)
@@ -98,22 +138,44 @@ static void connected(struct iq_conn *conn)
 
     peer_say_conn("connected", conn);
     dial->connected = true;
-    if (peer_behaves("echo")) {
+    if (peer_behaves("echo") && holds("echo")) {
+        dial->conn = conn;
+        hold(dial, go_on_with_echo);
+    } else if (peer_behaves("echo") || peer_behaves("hear")) {
         open_streams(conn); /* unless they are open since the early data */
+    } else if (peer_behaves("end")) {
+        peer_end(conn);
     } else if (peer_behaves("close")) {
         iq_conn_close(conn, peer_number(PEER_CODE), peer_options[PEER_REASON]);
     }
 }
 
+static void connected_early(struct iq_conn *conn)
+{
+    printf("{\"event\":\"early\"}\n");
+    open_streams(conn);
+}
+
 static void start_to_connect(struct dial *dial);
+
+static void go_on_with_dial(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    read_line();
+    start_to_connect(watcher->data);
+}
 
 static void dialled_conn_closed(struct iq_conn *conn, const struct iq_close_reason *why)
 {
     struct dial *dial = iq_conn_data(conn);
 
     peer_stop_trying();
+    ev_io_stop(ev_default_loop(0), &held);
     peer_say_end(dial->connected ? "closed" : "failed", why);
-    start_to_connect(dial);
+    if (holds("dial") && dial->left > 0) {
+        hold(dial, go_on_with_dial);
+    } else {
+        start_to_connect(dial);
+    }
 }
 
 static void start_to_connect(struct dial *dial)
@@ -128,7 +190,7 @@ static void start_to_connect(struct dial *dial)
     const struct iq_connect_options more = {.more_alpns = peer_alpns + 1};
     int rc;
 
-    handler.on_connect_early = peer_number(PEER_EARLY) != 0 ? open_streams : NULL;
+    handler.on_connect_early = peer_number(PEER_EARLY) != 0 ? connected_early : NULL;
     if (dial->left == 0) {
         free(payload);
         iq_endpoint_close(dial->endpoint, NULL, NULL);
