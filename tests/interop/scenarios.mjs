@@ -34,8 +34,6 @@ const closedByPeer = (code, reason) => ({
     iq: { how: 'closed by peer', code, reason },
 });
 
-const timedOut = { iroh: { error: 'timed out' } };
-
 const refused = {
     iroh: { error: 'aborted by peer: the server refused to accept a new connection' },
     iq: { how: 'aborted by peer', code: 0x02, reason: '' },
@@ -257,12 +255,6 @@ scenario('retried', {
     ],
 });
 
-scenario('ignored', { // for 30 seconds
-    iq_accepts: true,
-    accept: ['--behaviour', 'ignore'],
-    accept_says: [],
-    connect_says: [failed(timedOut)],
-});
 scenario('screened', screened([], 0, ''));
 scenario('screened_with_a_code', screened(['--code', 403, '--reason', 'not allowed'], 403,
     'not allowed'));
