@@ -48,7 +48,8 @@ async function irohAnswers(zeroRtt) {
         assert.equal(await connection.closed(), 'closed by peer: 0');
     }
     assert.equal(await ours.toEnd(), 'exit status 0');
-    assert.equal(await ours.line('rounds with early data: '), `${ROUNDS - 1}`);
+    const early = Number(await ours.line('rounds with early data: '));
+    assert(early >= 1 && early < ROUNDS); // a ticket may come too late for the next round
     await endpoint.close();
 }
 

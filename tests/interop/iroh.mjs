@@ -8,11 +8,13 @@ export const { Endpoint, EndpointAddr, EndpointId, EndpointTicket, RelayMode, pr
 export const bytes = (text) => [...Buffer.from(text)];
 export const text = (array) => Buffer.from(array).toString();
 
-export async function bind(alpns) {
+// `key` is a secret key in hex; without one iroh makes a fresh one.
+export async function bind(alpns, { addr = '127.0.0.1:0', key } = {}) {
     const builder = Endpoint.builder();
     presetMinimal(builder);
     builder.relayMode(RelayMode.disabled());
-    builder.bindAddr('127.0.0.1:0');
+    builder.bindAddr(addr);
+    if (key) builder.secretKey([...Buffer.from(key, 'hex')]);
     builder.alpns(alpns.map(bytes));
     return builder.bind();
 }

@@ -1,16 +1,26 @@
 // A real iroh endpoint as a command: the peer that the interop tests talk to.
 //
-//   iroh_peer.mjs accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry]
+//   iroh_peer.mjs accept  --alpn A [--alpn B] [--behaviour echo|close|refuse|retry|ignore|
+//                                      return|end]
 //   iroh_peer.mjs connect --id HEX --addr IP:PORT[,IP:PORT...] --alpn A
-//                         [--behaviour echo|close|wait]
+//                         [--behaviour echo|close|wait|hear|end]
 //                         [--size BYTES] [--streams N] [--connections N]
+//                         [--hold echo]
 //                         [--ticket T]: instead of --id and --addr
 //   both                  [--code N] [--reason TEXT]: what `close` and the end of `echo` say
+//                         [--bind IP:PORT] [--key HEX]: 32 bytes
 //                         [--sessions N] [--early 1]: for ours; iroh always keeps sessions, and the
 //                         binding sends no early data
 //
+// `return` ends like a handler that returns as soon as it has written the echo of one stream, with
+// code 0 and no reason.  `hear` sends a payload, and never closes; of the echo it tells only an end
+// that is not the payload's.  `end` closes the endpoint, and once more, and then dials.  With --hold
+// the echo waits for a line of standard input.
+//
 // It prints one JSON object per event and line; ./peer.c is the same on our library, but without
-// tickets, and it can also ignore and screen.  "accept" ends when its standard input does, "connect" after its last connection.
+// tickets and --key, and it can also screen.  "accept" ends when its standard input does, "connect"
+// after its last connection.
+import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 
 import {
@@ -30,6 +40,9 @@ const { values: options, positionals: [command] } = parseArgs({
         connections: { type: 'string', default: '1' },
         code: { type: 'string', default: '0' },
         reason: { type: 'string', default: 'bye!' },
+        bind: { type: 'string' },
+        key: { type: 'string' },
+        hold: { type: 'string' },
         sessions: { type: 'string' },
         early: { type: 'string' },
     },
@@ -39,20 +52,39 @@ function say(event, details = {}) {
     process.stdout.write(JSON.stringify({ event, ...details }) + '\n');
 }
 
-// iroh's own words: the last line of what the binding reports, without the call stack.
+// iroh's own words: the last line of what the binding reports, without the call stack and the place
+// in its source.
 function words(error) {
-    return error.message.split('\n\nStack backtrace')[0].split('\n').at(-1).trim();
+    const last = error.message.split('\n\nStack backtrace')[0].split('\n').at(-1).trim();
+    return last.replace(/ \(\/\S+\.rs:[0-9:]+\)$/, '');
 }
 
 async function begin(alpns) {
-    const endpoint = await bind(alpns);
+    const endpoint = await bind(alpns, { addr: options.bind, key: options.key });
     const ticket = EndpointTicket.fromAddr(endpoint.addr()).toString();
-    say('bound', { id: endpoint.id().toString(), addr: boundAddr(endpoint), ticket });
+    say('bound', {
+        id: endpoint.id().toString(), addr: boundAddr(endpoint), ticket, pid: process.pid,
+    });
     return endpoint;
 }
 
 function hangUp(connection) {
     connection.close(BigInt(options.code), bytes(options.reason));
+}
+
+// Closes twice at once, and dials afterwards.
+async function end(endpoint, connection) {
+    const peer = new EndpointAddr(connection.remoteId(), null, ['127.0.0.1:9']);
+    const gone = endpoint.close();
+    await endpoint.close();
+    say('closed twice');
+    await gone;
+    say('gone');
+    try {
+        await endpoint.connect(peer, connection.alpn());
+    } catch (error) {
+        say('not dialled', { error: words(error) });
+    }
 }
 
 // The accept side.
@@ -73,10 +105,19 @@ async function echoStreams(connection) {
     }
 }
 
-async function serve(incoming) {
+async function echoAndReturn(connection) {
+    await echoStream(await connection.acceptBi());
+    connection.close(0n, []);
+}
+
+async function serve(incoming, endpoint) {
     if (options.behaviour === 'refuse') {
         await incoming.refuse();
         say('refused');
+        return;
+    }
+    if (options.behaviour === 'ignore') { // it comes again and again, so nothing is said of it
+        await incoming.ignore();
         return;
     }
     if (options.behaviour === 'retry' && !(await incoming.remoteAddrValidated())) {
@@ -92,9 +133,12 @@ async function serve(incoming) {
         return;
     }
     say('accepted', { remote: connection.remoteId().toString(), alpn: text(connection.alpn()) });
+    const closed = connection.closed();
     if (options.behaviour === 'close') hangUp(connection);
+    else if (options.behaviour === 'return') await echoAndReturn(connection);
+    else if (options.behaviour === 'end') end(endpoint, connection);
     else echoStreams(connection).catch(() => {}); // ends with the connection, which closed() tells
-    say('closed', { error: await connection.closed() });
+    say('closed', { error: await closed });
 }
 
 async function accept() {
@@ -106,30 +150,41 @@ async function accept() {
     for (;;) {
         const incoming = await endpoint.acceptNext();
         if (!incoming) break;
-        serve(incoming);
+        serve(incoming, endpoint);
     }
 }
 
 // The connect side.
 
-async function echoOnce(connection, payload) {
+const length = Number(options.size);
+const payload = Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 255);
+const isPayload = (array) => Buffer.from(array).equals(Buffer.from(payload));
+
+async function sendPayload(send) {
+    await send.writeAll(payload);
+    await send.finish();
+}
+
+async function echoOnce(connection) {
     const { send, recv } = await connection.openBi();
-    const sendAll = async () => {
-        await send.writeAll(payload);
-        await send.finish();
-    };
     // Together: an echo that nobody reads stops the peer from reading, too.
-    const [echo] = await Promise.all([recv.readToEnd(payload.length + 1), sendAll()]);
-    return Buffer.from(echo).equals(Buffer.from(payload));
+    const [echo] = await Promise.all([recv.readToEnd(length + 1), sendPayload(send)]);
+    return isPayload(echo);
 }
 
 async function echo(connection) {
     const streams = Number(options.streams);
-    const length = Number(options.size);
-    const payload = Array.from({ length }, (_, i) => (i * 7 + (i >> 8)) & 255);
     const equal = await Promise.all(
-        Array.from({ length: streams }, () => echoOnce(connection, payload)));
+        Array.from({ length: streams }, () => echoOnce(connection)));
     say('echoed', { streams, bytes: length, equal: equal.every(Boolean) });
+}
+
+// An end of the stream that comes before that of the connection is the end of the payload.
+async function hear(connection) {
+    const { send, recv } = await connection.openBi();
+    sendPayload(send).catch(() => {});
+    const echo = await recv.readToEnd(length + 1).catch(() => null);
+    if (echo && !isPayload(echo)) say('false end');
 }
 
 function dialled() {
@@ -145,12 +200,16 @@ async function dial(endpoint) {
         say('failed', { error: words(error) });
         return;
     }
+    const closed = connection.closed();
     say('connected', { remote: connection.remoteId().toString(), alpn: text(connection.alpn()) });
+    if (options.hold === 'echo') await once(process.stdin, 'data');
     if (options.behaviour === 'echo') {
         await echo(connection).catch((error) => say('echo failed', { error: words(error) }));
     }
-    if (options.behaviour !== 'wait') hangUp(connection);
-    say('closed', { error: await connection.closed() });
+    if (options.behaviour === 'hear') await hear(connection);
+    else if (options.behaviour === 'end') await end(endpoint, connection);
+    else if (options.behaviour !== 'wait') hangUp(connection);
+    say('closed', { error: await closed });
 }
 
 async function connect() {

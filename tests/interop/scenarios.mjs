@@ -34,8 +34,6 @@ const closedByPeer = (code, reason) => ({
     iq: { how: 'closed by peer', code, reason },
 });
 
-const timedOut = { iroh: { error: 'timed out' } };
-
 const refused = {
     iroh: { error: 'aborted by peer: the server refused to accept a new connection' },
     iq: { how: 'aborted by peer', code: 0x02, reason: '' },
@@ -131,6 +129,29 @@ function echoWithNewKeys() {
     };
 }
 
+// The accept side closes as soon as it has written its echo, which may therefore never arrive: the
+// connect side tells only an end of the stream that is not the end.
+function handlerReturns(size) {
+    const connections = 10;
+    const times = (events) => Array(connections).fill(events).flat();
+
+    return {
+        accept: ['--behaviour', 'return'],
+        connect: ['--behaviour', 'hear', '--size', size, '--connections', connections],
+        accept_says: times([accepted(), closed(closedByUs(0, ''))]),
+        connect_says: times([connected(), closed(closedByPeer(0, ''))]),
+    };
+}
+
+// The endpoint of one side closes, and closes again, and dials.
+const ends = [
+    closed(closedByUs(0, '')), ['gone', {}],
+    ['closed twice', { iroh: {}, iq: { error: 'the object is closed or closing' } }],
+    ['not dialled', {
+        iroh: { error: 'Endpoint is closed' }, iq: { error: 'the object is closed or closing' },
+    }],
+];
+
 const scenarios = {};
 
 function scenario(name, what) {
@@ -164,6 +185,7 @@ function sessions({ sides, early = false }) {
         accept_says: [0, 1, 2].flatMap((i) =>
             [told('accepted', 'accept', i), closed(closedByPeer(0, 'bye!'))]),
         connect_says: [0, 1, 2].flatMap((i) => [
+            ...(early && i > 0 ? [['early', {}]] : []),
             told('connected', 'connect', i), ['echoed', { streams: 1, bytes: 13, equal: true }],
             closed(closedByUs(0, 'bye!')),
         ]),
@@ -187,6 +209,20 @@ scenario('close_42_from_connect_side', closeFromConnectSide(42, 'shutdown'));
 scenario('close_42_from_accept_side', closeFromAcceptSide(42, 'shutdown'));
 scenario('close_without_reason_from_connect_side', closeFromConnectSide(7, ''));
 scenario('close_without_reason_from_accept_side', closeFromAcceptSide(7, ''));
+
+scenario('handler_returns_after_13_bytes', handlerReturns(13));
+scenario('handler_returns_after_100000_bytes', handlerReturns(100_000));
+scenario('endpoint_closed_from_connect_side', {
+    connect: ['--behaviour', 'end'],
+    accept_says: [accepted(), closed(closedByPeer(0, ''))],
+    connect_says: [connected(), ...ends],
+});
+scenario('endpoint_closed_from_accept_side', {
+    accept: ['--behaviour', 'end'],
+    connect: ['--behaviour', 'wait'],
+    accept_says: [accepted(), ...ends],
+    connect_says: [connected(), closed(closedByPeer(0, ''))],
+});
 
 scenario('second_alpn', {
     accept: ['--alpn', 'iroh-example/second/0'],
@@ -219,12 +255,6 @@ scenario('retried', {
     ],
 });
 
-scenario('ignored', { // for 30 seconds
-    iq_accepts: true,
-    accept: ['--behaviour', 'ignore'],
-    accept_says: [],
-    connect_says: [failed(timedOut)],
-});
 scenario('screened', screened([], 0, ''));
 scenario('screened_with_a_code', screened(['--code', 403, '--reason', 'not allowed'], 403,
     'not allowed'));

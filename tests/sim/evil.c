@@ -1,125 +1,12 @@
-/* A raw peer: TLS as the test wants it, QUIC as simple as can be. */
+/* A raw peer: QUIC as simple as can be.  Its TLS is in evil_tls.c. */
 #include "evil.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include <ngtcp2/ngtcp2_crypto.h>
-#include <openssl/err.h>
 
 #include "conn_state.h"
-
-static const unsigned char raw_public_key[] = {TLSEXT_cert_type_rpk};
-
-/* TLS */
-
-static ngtcp2_conn *get_quic(ngtcp2_crypto_conn_ref *ref) { return ((struct evil *)ref)->quic; }
-
-/* Believes everything. */
-static int believe(X509_STORE_CTX *store, void *arg)
-{
-    X509_STORE_CTX_set_error(store, X509_V_OK);
-    return 1;
-}
-
-/* Chooses what the options say, whether it was offered or not. */
-static int choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *len,
-                       const unsigned char *offer, unsigned int offer_len, void *arg)
-{
-    const struct evil *self = arg;
-
-    if (self->options.alpn == NULL) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    *chosen = (const unsigned char *)self->options.alpn + 1;
-    *len = (unsigned char)self->options.alpn[0];
-    return SSL_TLSEXT_ERR_OK;
-}
-
-static int keep_ticket(SSL *ssl, SSL_SESSION *session)
-{
-    struct evil *self = SSL_get_app_data(ssl);
-
-    SSL_SESSION_free(self->ticket);
-    self->ticket = session;
-    return 1; /* it is ours now */
-}
-
-static EVP_PKEY *make_key(struct evil *self)
-{
-    static const uint8_t neutral[IQ_KEY_LEN] = {1};
-
-    switch (self->options.key) {
-    case EVIL_KEY_GOOD:
-        return EVP_PKEY_new_raw_private_key_ex(self->forger.ctx, "ED25519", NULL,
-                                               self->options.seed, IQ_KEY_LEN);
-    case EVIL_KEY_P256:
-        return EVP_PKEY_Q_keygen(self->forger.ctx, NULL, "EC", "P-256");
-    case EVIL_KEY_SMALL_ORDER:
-        return forger_key(&self->forger, neutral);
-    case EVIL_KEY_NONE:
-        break;
-    }
-    return NULL;
-}
-
-static void start_ctx(struct evil *self)
-{
-    EVP_PKEY *key;
-
-    SIM_EXPECT(self->node->sim, forger_init(&self->forger));
-    self->ctx = SSL_CTX_new_ex(self->forger.ctx, NULL, TLS_method());
-    SIM_EXPECT(self->node->sim, self->ctx != NULL);
-    key = make_key(self);
-    SIM_EXPECT(self->node->sim, key != NULL || self->options.key == EVIL_KEY_NONE);
-    SIM_EXPECT(self->node->sim, key == NULL || SSL_CTX_use_PrivateKey(self->ctx, key) == 1);
-    EVP_PKEY_free(key);
-    if (!self->options.no_raw_keys) {
-        (void)SSL_CTX_set1_server_cert_type(self->ctx, raw_public_key, 1);
-        (void)SSL_CTX_set1_client_cert_type(self->ctx, raw_public_key, 1);
-    }
-    if (!self->options.default_groups) {
-        (void)SSL_CTX_set1_groups_list(self->ctx, "X25519");
-    }
-    SSL_CTX_set_min_proto_version(self->ctx, TLS1_3_VERSION);
-    SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);
-    SSL_CTX_set_alpn_select_cb(self->ctx, choose_alpn, self);
-    if (self->options.tickets > 0) {
-        (void)SSL_CTX_set_num_tickets(self->ctx, self->options.tickets);
-    }
-    SSL_CTX_set_session_cache_mode(self->ctx,
-                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-    SSL_CTX_sess_set_new_cb(self->ctx, keep_ticket);
-}
-
-static void start_tls(struct evil *self)
-{
-    const char *alpn = self->options.alpn;
-
-    start_ctx(self);
-    self->ssl = SSL_new(self->ctx);
-    SIM_EXPECT(self->node->sim, self->ssl != NULL);
-    self->ref.get_conn = get_quic;
-    SSL_set_app_data(self->ssl, &self->ref);
-    SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_ctx_new(&self->crypto, self->ssl) == 0);
-    if (!self->dials) {
-        SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_server_session(self->ssl) == 0);
-        SSL_set_accept_state(self->ssl);
-        return;
-    }
-    SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_client_session(self->ssl) == 0);
-    SSL_set_connect_state(self->ssl);
-    if (alpn != NULL) {
-        (void)SSL_set_alpn_protos(self->ssl, (const unsigned char *)alpn,
-                                  (unsigned int)strlen(alpn));
-    }
-    if (self->options.resume != NULL) {
-        (void)SSL_set_session(self->ssl, self->options.resume);
-    }
-}
-
-/* QUIC */
 
 static void fill_random(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx)
 {
@@ -325,7 +212,7 @@ static void start_quic(struct evil *self, const struct iq_path *path, const ngtc
     fill_random(dcid.data, dcid.datalen, &ctx);
     fill_random(scid.data, scid.datalen, &ctx);
     fill_params(self, &settings, &params);
-    start_tls(self);
+    evil_start_tls(self);
     if (hd == NULL) {
         rc = ngtcp2_conn_client_new(&self->quic, &dcid, &scid, &quic_path.path, NGTCP2_PROTO_VER_V1,
                                     &callbacks, &settings, &params, NULL, self);

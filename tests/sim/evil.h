@@ -23,12 +23,13 @@ enum evil_key {
 struct evil_options {
     enum evil_key key;
     uint8_t seed[IQ_KEY_LEN];
-    const char *alpn;      /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
-    bool no_raw_keys;      /* knows only certificates */
-    bool default_groups;   /* OpenSSL's, with the large post-quantum ones */
-    SSL_SESSION *resume;   /* not ours */
-    uint64_t max_datagram; /* transport parameter 0x20 (RFC 9221); 0: takes none */
-    size_t tickets;        /* how many to send; 0: OpenSSL's two */
+    const char *alpn;        /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
+    bool no_raw_keys;        /* knows only certificates */
+    bool default_groups;     /* OpenSSL's, with the large post-quantum ones */
+    const char *server_name; /* asked for in the ClientHello (RFC 6066, section 3); NULL: none */
+    SSL_SESSION *resume;     /* not ours */
+    uint64_t max_datagram;   /* transport parameter 0x20 (RFC 9221); 0: takes none */
+    size_t tickets;          /* how many to send; 0: OpenSSL's two */
 };
 
 struct evil {
@@ -48,6 +49,8 @@ struct evil {
     bool completed;
     bool was_resumed;
     bool was_retried;
+    bool has_heard_hello;    /* the peer's ClientHello, and */
+    bool heard_server_name;  /* a server's name in it */
     unsigned datagram_count; /* that it has received */
     size_t longest_datagram;
     unsigned closed_count;
@@ -72,5 +75,8 @@ void evil_say(struct evil *self, const void *frames, size_t len);
 void evil_close(struct evil *self, uint64_t code);
 
 void evil_free(struct evil *self);
+
+/* Of evil_tls.c: the TLS of `self->options`, before there is a connection. */
+void evil_start_tls(struct evil *self);
 
 #endif

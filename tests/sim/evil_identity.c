@@ -160,6 +160,58 @@ static void tell_comes_back(const struct sim_options *options)
     sim_free(sim);
 }
 
+/* The name of a server (RFC 6066, section 3).  Up to 1.0.3 iroh asks for one that tells the id that
+ * it dials; who we are says our key, so that no name is looked at, and none is asked for. */
+
+static const char *const server_names[] = {
+    NULL,
+    "qtd9g0c2m45bflabvr9sip07787e2nsjraj269df08d6hto7a4d0.iroh.invalid", /* what iroh asks for */
+    "0000000000000000000000000000000000000000000000000000.iroh.invalid", /* for another id */
+    "www.example.com",
+    "localhost",
+    "-._",
+};
+
+static void ask_for_server_name(const struct sim_options *options, const char *server_name)
+{
+    static const uint8_t our_seed[IQ_KEY_LEN] = {/* RFC 8032, section 7.1, test 1 */
+                                                 0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60,
+                                                 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+                                                 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19,
+                                                 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60};
+    struct iq_secret_key key;
+    const struct iq_endpoint_config config = {.secret_key = &key};
+    const struct dial_row row = {.name = server_name == NULL ? "none" : server_name,
+                                 .spoken = "iroh-example/echo/0"};
+    struct evil_options wanted = {.alpn = OFFER_A, .server_name = server_name};
+    struct sim *sim = sim_new(options);
+    struct sim_node *accepts, *raw;
+    struct note heard = {0};
+    const struct iq_route routes[] = {
+        {.alpn = "iroh-example/echo/0", .handler = &note_handler, .data = &heard}, {0}};
+    static struct evil evil;
+
+    iq_secret_key_from_seed(&key, our_seed);
+    accepts = sim_add_endpoint(sim, &config);
+    raw = sim_add_raw(sim);
+    memcpy(wanted.seed, good_seed, IQ_KEY_LEN);
+    watch_listen(accepts, routes);
+    evil_dial(&evil, raw, accepts, &wanted);
+    sim_run_for(sim, 5 * SIM_SECOND);
+    expect_spoken(sim, &row, &evil, &heard);
+    evil_free(&evil);
+    sim_free(sim);
+}
+
+static void tell_server_names(const struct sim_options *options)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(server_names) / sizeof(server_names[0]); i++) {
+        ask_for_server_name(options, server_names[i]);
+    }
+}
+
 /* Someone who goes on from another address, and takes new connection ids there: he is the same, and
  * his old ids are forgotten. */
 static void tell_migrates(const struct sim_options *options)
@@ -252,6 +304,7 @@ static void answer_row(const struct sim_options *options, const struct answer_ro
         SIM_FAIL(sim, "%s: handler called %u times, closed %u, how %d, code %#llx", row->name,
                  heard.opened, heard.closed, (int)heard.how, (unsigned long long)heard.code);
     }
+    SIM_EXPECT(sim, evil.has_heard_hello && !evil.heard_server_name);
     evil_free(&evil);
     sim_free(sim);
 }
@@ -269,6 +322,7 @@ const struct story evil_identity_stories[] = {
     {.name = "evil_dials", .run = tell_dials, .seeds = 3},
     {.name = "evil_swapped_hello", .run = tell_swapped_hello, .weather = STORY_CALM_ONLY},
     {.name = "evil_comes_back", .run = tell_comes_back, .seeds = 3},
+    {.name = "evil_server_names", .run = tell_server_names, .seeds = 3},
     {.name = "evil_migrates", .run = tell_migrates, .seeds = 3},
     {.name = "evil_answers", .run = tell_answers, .seeds = 3},
     {0},
