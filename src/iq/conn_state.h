@@ -2,8 +2,8 @@
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
  * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), conn_datagram.c
- * (messages without a stream), conn_start.c and conn_close.c (its beginning and its end), conn_quic.c
- * (what ngtcp2 tells us), and conn_goodbye.c (what we do behind its back).
+ * (messages without a stream), conn_start.c and conn_close.c (its beginning and its end),
+ * conn_quic.c (what ngtcp2 tells us), and conn_goodbye.c (what we do behind its back).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -23,7 +23,7 @@
 #include "tls.h"
 
 #define IQ_CID_LEN          8     /* of the ids that we choose, as iroh's */
-#define IQ_PACKETS_MAX      65535 /* bytes that one call to the wire may carry */
+#define IQ_PACKETS_MAX      65507 /* bytes that one call to the wire may carry: IPv4's most */
 #define IQ_SEGMENTS_MAX     64    /* and datagrams: UDP_MAX_SEGMENTS of Linux */
 #define IQ_CLOSE_PACKET_MAX 1200
 
@@ -43,7 +43,10 @@ struct iq_conn_env {
     uint8_t reset_secret[32];         /* stateless reset tokens are made with it */
     struct iq_endpoint_stats stats;   /* but for conns_open */
     bool wire_is_full;                /* nothing may be sent until iq_endpoint_writable() */
-    uint8_t packets[IQ_PACKETS_MAX];  /* written here, then sent at once */
+
+    /* Written here, then sent at once.  Behind what fills a call there is room for any packet: it
+     * may be a probe that is larger than those before, and then goes alone. */
+    uint8_t packets[IQ_PACKETS_MAX + UINT16_MAX];
 };
 
 enum iq_conn_state {
