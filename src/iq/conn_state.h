@@ -174,6 +174,10 @@ void iq_conn_remove_reset_token(struct iq_conn *conn, const uint8_t *token);
  * to be told conn->error, DRAINING, or GONE. */
 void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_close_reason *why);
 
+/* What a public function returns that needs the handshake to be complete: IQ_ERR_AGAIN before that,
+ * IQ_ERR_CLOSED after the end, else 0. */
+IQ_MUST_CHECK int iq_conn_check_open(const struct iq_conn *conn);
+
 /* close_reason.c: what a transport code means.  RFC 9000, section 20.1. */
 const char *iq_transport_code_str(uint64_t code);
 
