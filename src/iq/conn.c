@@ -101,6 +101,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     iq_streams_init(&conn->streams, dials);
     iq_conn_datagrams_init(&conn->datagrams);
     iq_list_init(&conn->on_agenda);
+    conn->timer.deadline_ns = IQ_NEVER; /* until its first turn */
     iq_list_init(&conn->in_all);
     iq_list_append(&env->conns, &conn->in_all);
     env->conn_count++;
