@@ -1,5 +1,6 @@
 /*
- * A connection: a peer that has proven its id, a protocol, and any number of streams.
+ * A connection: a peer that has proven its id, unless the route asks for none; a protocol; and any
+ * number of streams.
  *
  * It begins with the handler's on_accept or on_connect, or with on_accept_early or on_connect_early
  * if there can be early data (protocol.h), and ends with on_closed, unless the handler's
