@@ -3,7 +3,8 @@
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
  * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), conn_datagram.c
  * (messages without a stream), conn_start.c and conn_close.c (its beginning and its end),
- * conn_quic.c (what ngtcp2 tells us), and conn_goodbye.c (what we do behind its back).
+ * close_reason.c and conn_stats.c (why it ended, and what it has done), conn_quic.c (what ngtcp2
+ * tells us), and conn_goodbye.c (what we do behind its back).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
