@@ -41,14 +41,15 @@ struct iq_endpoint_config {
     uint32_t idle_timeout_ms;    /* 30000; RFC 9000, section 10.1 */
     uint32_t keep_alive_ms;      /* 5000; keeps idle connections and the NATs on their way open */
     uint32_t connect_timeout_ms; /* 30000, for a dial that has none of its own */
-    uint32_t accept_timeout_ms;  /* 10000, for the handshake of a peer that dials */
+    uint32_t accept_timeout_ms;  /* 10000, for the handshake of a peer that dials; iroh's: 30000 */
     uint64_t max_streams_bi;     /* 100 that the peer may have open at once; at most 2^60 */
     uint64_t max_streams_uni;    /* 100 */
     uint64_t stream_window;      /* 1250000 bytes that the peer may send ahead on one stream */
-    uint64_t conn_window;        /* 5000000 bytes on all streams of a connection together */
+    uint64_t conn_window;        /* 5000000 bytes on all its streams together; iroh's: no limit */
     uint64_t stream_send_buffer; /* 1000000 bytes written ahead and not yet acknowledged */
-    uint64_t conn_send_buffer;   /* 10000000 bytes on all streams of a connection together */
-    uint16_t max_datagram_size;  /* 65507 bytes of UDP payload that discovery may reach; 1200 up */
+    uint64_t conn_send_buffer;   /* 10000000 bytes on all its streams together, iroh's only limit */
+    uint16_t max_datagram_size;  /* 65507 bytes of UDP payload that discovery may reach, at least
+                                  * 1200; iroh's: 1452.  RFC 9000, section 14.3 */
     enum iq_congestion_control congestion_control; /* Cubic */
 
     /* How long to look for more datagrams before the loop sleeps, after some have come.  Sleeping

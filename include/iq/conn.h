@@ -1,5 +1,6 @@
 /*
- * A connection: a peer that has proven its id, a protocol, and any number of streams.
+ * A connection: a peer that has proven its id, unless the route asks for none; a protocol; and any
+ * number of streams.
  *
  * It begins with the handler's on_accept or on_connect, or with on_accept_early or on_connect_early
  * if there can be early data (protocol.h), and ends with on_closed, unless the handler's
@@ -120,18 +121,20 @@ IQ_MUST_CHECK int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *co
  * fill by turns.  Up to 1048576 bytes wait, where each counts 32 more than it has: beyond that the
  * oldest are dropped.  Dropped is also what no longer fits when the path has become narrower.
  *
- * IQ_ERR_TOO_LONG for more than iq_conn_max_datagram_len(), IQ_ERR_UNSUPPORTED if the peer takes no
- * datagrams, IQ_ERR_CLOSED, IQ_ERR_NOMEM.
+ * IQ_ERR_AGAIN before on_connect or on_accept: datagrams are never early data.  IQ_ERR_TOO_LONG for
+ * more than iq_conn_max_datagram_len(), IQ_ERR_UNSUPPORTED if the peer takes no datagrams,
+ * IQ_ERR_CLOSED, IQ_ERR_NOMEM.
  */
 IQ_MUST_CHECK int iq_conn_send_datagram(struct iq_conn *conn, const void *data, size_t len);
 
-/* The same for those who would rather wait: drops no other one.  IQ_ERR_AGAIN if there is no room,
- * and then on_datagrams_allowed follows when half of it is free. */
+/* The same for those who would rather wait: drops no other one.  IQ_ERR_AGAIN also if there is no
+ * room, and then on_datagrams_allowed follows when half of it is free. */
 IQ_MUST_CHECK int iq_conn_offer_datagram(struct iq_conn *conn, const void *data, size_t len);
 
 /* The longest datagram that fits now: with iroh's peers 1162 bytes at first, and up to 1414 when
  * the path has been found to carry more.  It shrinks when the peer moves to another path.  0 if the
- * peer takes none, and when the connection is closed. */
+ * peer takes none, and while none can be sent: before on_connect or on_accept, and after the close.
+ */
 size_t iq_conn_max_datagram_len(const struct iq_conn *conn);
 
 /*
@@ -139,7 +142,8 @@ size_t iq_conn_max_datagram_len(const struct iq_conn *conn);
  * nobody else for anything: keys of a protocol's own, or a proof that both ends are those of this
  * one connection.  `label` is the protocol's, up to 249 characters; `context` may be empty, which
  * NULL is as well.  RFC 8446, section 7.5.
- * IQ_ERR_CLOSED unless the connection is open; IQ_ERR_CRYPTO, also for a `len` above 8160.
+ * IQ_ERR_AGAIN before on_connect or on_accept; IQ_ERR_CLOSED; IQ_ERR_CRYPTO, also for a `len` above
+ * 8160.
  */
 IQ_MUST_CHECK int iq_conn_export_keying_material(const struct iq_conn *conn, void *out, size_t len,
                                                  const char *label, const void *context,

@@ -104,10 +104,9 @@ void iq_endpoint_network_changed(struct iq_endpoint *endpoint);
 
 /*
  * Closes the endpoint: every handler hears on_shutdown for each of its connections, those that are
- * still open then are closed with code 0, new ones are refused.  Once the peers have been told, and
- * had time to say that they missed it (three probe time-outs, RFC 9000, section 10.2), the endpoint
- * is freed and closed(arg) called, unless it is NULL.  Unsent stream data is lost: read the answers
- * first.
+ * still open then are closed with code 0, new ones are refused.  Once every peer has answered that,
+ * or had its time to (three probe time-outs, RFC 9000, section 10.2), the endpoint is freed and
+ * closed(arg) called, unless it is NULL.  Unsent stream data is lost: read the answers first.
  * IQ_ERR_CLOSED if it is closing already; the first call's callback tells when it is done.
  */
 int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg);

@@ -39,8 +39,9 @@ struct iq_stream;
  */
 struct iq_protocol_handler {
     /*
-     * The peer connected to us, and has proven its iq_conn_remote_id(), unless
-     * the route is anonymous: may it speak this protocol?
+     * The peer connected to us, and has proven its iq_conn_remote_id(), unless the route is
+     * anonymous: may it speak this protocol?  Comes once, before on_accept_early if that comes (the
+     * proof is then that of the earlier connection), else before on_accept.
      * False: the connection is closed with code 0, unless iq_conn_close() was called with another,
      * and nothing more is heard of it, not even on_closed; the pointer is valid until this returns.
      * To close it and return true comes to the same.  Streams cannot be opened yet.  The peer may

@@ -101,6 +101,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     iq_streams_init(&conn->streams, dials);
     iq_conn_datagrams_init(&conn->datagrams);
     iq_list_init(&conn->on_agenda);
+    conn->timer.deadline_ns = IQ_NEVER; /* until its first turn */
     iq_list_init(&conn->in_all);
     iq_list_append(&env->conns, &conn->in_all);
     env->conn_count++;
@@ -220,8 +221,7 @@ void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_
     if (conn->state >= IQ_CONN_CLOSING) {
         return;
     }
-    conn->env->stats.handshakes_failed +=
-        conn->state == IQ_CONN_HANDSHAKE && why->how != IQ_CLOSED_BY_US;
+    conn->env->stats.handshakes_failed += conn->state < IQ_CONN_OPEN && why->how != IQ_CLOSED_BY_US;
     conn->state = next;
     conn->streams.closed = true;
     conn->why = *why;
@@ -312,19 +312,28 @@ int iq_conn_open_uni(struct iq_stream **stream, struct iq_conn *conn)
     return open_stream(stream, conn, ngtcp2_conn_open_uni_stream);
 }
 
+int iq_conn_check_open(const struct iq_conn *conn)
+{
+    if (conn->state >= IQ_CONN_CLOSING) {
+        return IQ_ERR_CLOSED;
+    }
+    return conn->state < IQ_CONN_OPEN ? IQ_ERR_AGAIN : 0;
+}
+
 int iq_conn_export_keying_material(const struct iq_conn *conn, void *out, size_t len,
                                    const char *label, const void *context, size_t context_len)
 {
-    if (conn->state != IQ_CONN_OPEN) {
-        return IQ_ERR_CLOSED;
-    }
-    return iq_tls_export(conn->tls, out, len, label, context, context_len);
+    const int rc = iq_conn_check_open(conn);
+
+    return rc != 0 ? rc : iq_tls_export(conn->tls, out, len, label, context, context_len);
 }
 
 int iq_conn_update_keys(struct iq_conn *conn)
 {
-    if (conn->state != IQ_CONN_OPEN) {
-        return IQ_ERR_CLOSED;
+    const int rc = iq_conn_check_open(conn);
+
+    if (rc != 0) {
+        return rc;
     }
     /* ngtcp2 makes keys when it is ready for them, and asserts here that it is. */
     if (!conn->next_keys_made ||

@@ -49,6 +49,10 @@ void iq_conn_send_close(struct iq_conn *conn)
 {
     struct iq_datagrams packet;
 
+    if (conn->dials && conn->stats.datagrams_sent == 0) {
+        conn->state = IQ_CONN_GONE; /* its peer has never heard of us */
+        return;
+    }
     if (conn->why.how == IQ_CLOSED_BY_US) {
         /* The end of the handshake may still be unsent, and without it the peer cannot read a close
          * that has the application's code. */

@@ -64,8 +64,10 @@ size_t iq_conn_max_datagram_len(const struct iq_conn *conn)
 
 static int check_datagram(const struct iq_conn *conn, size_t len)
 {
-    if (conn->state != IQ_CONN_OPEN) {
-        return IQ_ERR_CLOSED;
+    const int rc = iq_conn_check_open(conn);
+
+    if (rc != 0) {
+        return rc;
     }
     if (peers_limit(conn) < EMPTY_FRAME_LEN) {
         return IQ_ERR_UNSUPPORTED;

@@ -255,6 +255,9 @@ static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data,
 {
     struct iq_conn *conn = user_data;
 
+    if (conn->state >= IQ_CONN_CLOSING) { /* nobody will hear it */
+        return 0;
+    }
     return iq_datagram_queue_add(&conn->datagrams.received, data, len) == 0
                ? 0
                : NGTCP2_ERR_CALLBACK_FAILURE;

@@ -82,7 +82,7 @@ void iq_conn_fail(struct iq_conn *conn, int rc)
     case NGTCP2_ERR_DRAINING:
         drain_unanswered(conn);
         return;
-    case NGTCP2_ERR_CLOSING: /* cannot be: we free it when we close */
+    case NGTCP2_ERR_CLOSING: /* cannot be: what has written a close reads no more */
     case NGTCP2_ERR_DROP_CONN:
         end_silently(conn, IQ_CLOSED_TRANSPORT_ERROR);
         return;

@@ -68,6 +68,13 @@ static bool fits(const struct burst *burst, const struct iq_datagrams *packet)
             iq_socket_addr_equal(&packet->path.local, &burst->out.path.local));
 }
 
+/* Whether the call has no room for another packet like the first. */
+static bool is_full(const struct burst *burst)
+{
+    return burst->out.len + burst->out.segment_len > IQ_PACKETS_MAX ||
+           burst->out.len >= IQ_SEGMENTS_MAX * burst->out.segment_len;
+}
+
 /* Adds a packet that was written behind those that are there. */
 static void add_packet(struct burst *burst, const struct iq_datagrams *packet)
 {
@@ -299,8 +306,7 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
         iq_quic_path_to(&packet.path, &writer->path.path);
         add_packet(burst, &packet);
         sent += packet.len;
-        if (burst->out.len + writer->packet_max > sizeof(env->packets) ||
-            burst->out.len >= IQ_SEGMENTS_MAX * burst->out.segment_len) {
+        if (is_full(burst)) {
             send_burst(burst);
         }
     }

@@ -3,7 +3,8 @@
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
  * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), conn_datagram.c
  * (messages without a stream), conn_start.c and conn_close.c (its beginning and its end),
- * conn_quic.c (what ngtcp2 tells us), and conn_goodbye.c (what we do behind its back).
+ * close_reason.c and conn_stats.c (why it ended, and what it has done), conn_quic.c (what ngtcp2
+ * tells us), and conn_goodbye.c (what we do behind its back).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -23,7 +24,7 @@
 #include "tls.h"
 
 #define IQ_CID_LEN          8     /* of the ids that we choose, as iroh's */
-#define IQ_PACKETS_MAX      65535 /* bytes that one call to the wire may carry */
+#define IQ_PACKETS_MAX      65507 /* bytes that one call to the wire may carry: IPv4's most */
 #define IQ_SEGMENTS_MAX     64    /* and datagrams: UDP_MAX_SEGMENTS of Linux */
 #define IQ_CLOSE_PACKET_MAX 1200
 
@@ -43,7 +44,10 @@ struct iq_conn_env {
     uint8_t reset_secret[32];         /* stateless reset tokens are made with it */
     struct iq_endpoint_stats stats;   /* but for conns_open */
     bool wire_is_full;                /* nothing may be sent until iq_endpoint_writable() */
-    uint8_t packets[IQ_PACKETS_MAX];  /* written here, then sent at once */
+
+    /* Written here, then sent at once.  Behind what fills a call there is room for any packet: it
+     * may be a probe that is larger than those before, and then goes alone. */
+    uint8_t packets[IQ_PACKETS_MAX + UINT16_MAX];
 };
 
 enum iq_conn_state {
@@ -170,6 +174,10 @@ void iq_conn_remove_reset_token(struct iq_conn *conn, const uint8_t *token);
 /* Ends the connection, and keeps why.  Only the first end counts.  `next` is CLOSING if the peer is
  * to be told conn->error, DRAINING, or GONE. */
 void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_close_reason *why);
+
+/* What a public function returns that needs the handshake to be complete: IQ_ERR_AGAIN before that,
+ * IQ_ERR_CLOSED after the end, else 0. */
+IQ_MUST_CHECK int iq_conn_check_open(const struct iq_conn *conn);
 
 /* close_reason.c: what a transport code means.  RFC 9000, section 20.1. */
 const char *iq_transport_code_str(uint64_t code);

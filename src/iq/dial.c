@@ -47,14 +47,8 @@ static void hand_over(struct iq_conn *conn, struct iq_dial *dial)
 
 static void call_off(struct iq_conn *conn)
 {
-    static const struct iq_close_reason why = {.how = IQ_CLOSED_BY_US, .text = ""};
-
     conn->handler = NULL;
-    if (conn->start_ns > conn->env->agenda.now_ns) {
-        iq_conn_end(conn, IQ_CONN_GONE, &why); /* its peer has never heard of us */
-    } else {
-        iq_conn_close(conn, 0, NULL);
-    }
+    iq_conn_close(conn, 0, NULL);
 }
 
 static void race_won(struct iq_conn *conn)

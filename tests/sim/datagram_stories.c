@@ -232,6 +232,7 @@ static void tell_closed(const struct sim_options *options)
     struct iq_conn *conn;
 
     mailbox_connect(self);
+    sim_run_for(self->pair.sim, 100 * SIM_MILLISECOND); /* what is left of the handshake */
     conn = self->conns[0];
     mailbox_send(self->pair.sim, self->conns[1], 0, 10, 100);
     sim_run_for(self->pair.sim, 9 * SIM_MILLISECOND); /* they are on their way */
@@ -239,6 +240,8 @@ static void tell_closed(const struct sim_options *options)
     SIM_EXPECT(self->pair.sim, iq_conn_max_datagram_len(conn) == 0);
     SIM_EXPECT(self->pair.sim, iq_conn_send_datagram(conn, "x", 1) == IQ_ERR_CLOSED);
     SIM_EXPECT(self->pair.sim, iq_conn_offer_datagram(conn, "x", 1) == IQ_ERR_CLOSED);
+    sim_run_for(self->pair.sim, 5 * SIM_MILLISECOND);
+    SIM_EXPECT(self->pair.sim, iq_datagram_queue_is_empty(&conn->datagrams.received));
     sim_run_for(self->pair.sim, A_WHILE);
     SIM_EXPECT(self->pair.sim, self->boxes[0].count == 0); /* it wants to hear no more */
     mailbox_free(self);

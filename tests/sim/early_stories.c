@@ -217,6 +217,14 @@ static void tell_too_old(const struct sim_options *options)
 
 /* It fails before the handshake is complete */
 
+static void expect_failed(const struct sim_node *node, uint64_t count)
+{
+    struct iq_endpoint_stats stats;
+
+    iq_endpoint_stats(node->endpoint, &stats);
+    SIM_EXPECT(node->sim, stats.handshakes_failed == count);
+}
+
 static void tell_nobody_there(const struct sim_options *options)
 {
     struct early_pair self;
@@ -228,6 +236,7 @@ static void tell_nobody_there(const struct sim_options *options)
     SIM_EXPECT(self.sim, self.asker.early == 1 && self.asker.connected == 0);
     SIM_EXPECT(self.sim, self.asker.streams_closed == 1 && self.asker.closed == 1);
     SIM_EXPECT(self.sim, self.asker.how == IQ_CLOSED_TIMED_OUT);
+    expect_failed(self.dials, 1);
     sim_free(self.sim);
 }
 
@@ -247,6 +256,40 @@ static void tell_half_open(const struct sim_options *options)
     SIM_EXPECT(self.sim, self.taker.early == 1 && self.taker.questions_early == 1);
     SIM_EXPECT(self.sim, self.taker.accepted == 0 && self.taker.closed == 1);
     SIM_EXPECT(self.sim, self.asker.closed == 1 && self.asker.streams_closed == 1);
+    expect_failed(self.dials, 1);
+    expect_failed(self.accepts, 1);
+    sim_free(self.sim);
+}
+
+/* What early data is not: there is a callback to come that tells when. */
+static void try_too_early(struct sim *sim, struct iq_conn *conn, struct iq_stream *stream,
+                          void *arg)
+{
+    unsigned *tried = arg;
+    uint8_t key[32];
+
+    if (conn->state != IQ_CONN_EARLY || !conn->is_known || stream != NULL) {
+        return;
+    }
+    SIM_EXPECT(sim, iq_conn_max_datagram_len(conn) == 0);
+    SIM_EXPECT(sim, iq_conn_send_datagram(conn, "x", 1) == IQ_ERR_AGAIN);
+    SIM_EXPECT(sim, iq_conn_offer_datagram(conn, "x", 1) == IQ_ERR_AGAIN);
+    SIM_EXPECT(sim, iq_conn_update_keys(conn) == IQ_ERR_AGAIN);
+    SIM_EXPECT(sim, iq_conn_export_keying_material(conn, key, sizeof(key), "x", NULL, 0) ==
+                        IQ_ERR_AGAIN);
+    (*tried)++;
+}
+
+static void tell_too_early(const struct sim_options *options)
+{
+    struct early_pair self;
+    unsigned tried = 0;
+
+    early_start(&self, options);
+    watch_each_callback(self.sim, try_too_early, &tried);
+    early_ask(&self);
+    early_expect(&self, "nothing else is early", EARLY_ACCEPTED);
+    SIM_EXPECT(self.sim, tried == 2);
     sim_free(self.sim);
 }
 
@@ -354,6 +397,7 @@ const struct story early_stories[] = {
     {.name = "early_too_old", .run = tell_too_old, .seeds = 3},
     {.name = "early_nobody_there", .run = tell_nobody_there},
     {.name = "early_half_open", .run = tell_half_open, .weather = STORY_CALM_ONLY},
+    {.name = "early_and_nothing_else", .run = tell_too_early, .weather = STORY_CALM_ONLY},
     {.name = "early_closed", .run = tell_closed, .seeds = 5},
     {.name = "early_screened", .run = tell_screened, .seeds = 5},
     {0},

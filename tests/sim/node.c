@@ -74,6 +74,7 @@ static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
     if (node->interface_mtu != 0 && datagrams->segment_len > node->interface_mtu) {
         return IQ_ERR_TOO_LONG;
     }
+    node->send_calls++;
     sim_send(node, datagrams);
     wait_ns = time_until_writable(node, datagrams->len);
     if (wait_ns == 0) {

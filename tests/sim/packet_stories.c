@@ -75,6 +75,27 @@ static void tell_mtu(const struct sim_options *options)
     }
 }
 
+/* A call to the wire carries many packets, however much larger the ones may be that discovery has
+ * in mind. */
+static void tell_many_in_a_call(const struct sim_options *options)
+{
+    static const uint16_t max_datagrams[] = {1200, 1452, 65507};
+    size_t i;
+
+    for (i = 0; i < sizeof(max_datagrams) / sizeof(max_datagrams[0]); i++) {
+        const struct iq_endpoint_config config = {.max_datagram_size = max_datagrams[i]};
+        struct story_pair pair = story_pair(options, &config, &config);
+        struct app_task task = {.len = 10000000};
+
+        pair.dials->link.mtu = pair.accepts->link.mtu = 1472;
+        app_dial(&task, pair.dials, pair.accepts);
+        sim_run(pair.sim, 60 * SIM_SECOND);
+        SIM_EXPECT(pair.sim, task.echoed == 1);
+        SIM_EXPECT(pair.sim, pair.dials->sent_count > 8 * pair.dials->send_calls);
+        sim_free(pair.sim);
+    }
+}
+
 /* The path begins to carry less in the middle of a transfer */
 
 /* Nobody says so: three probe time-outs until it is noticed, and what is lost until then. */
@@ -231,6 +252,7 @@ static void tell_ecn(const struct sim_options *options)
 
 const struct story packet_stories[] = {
     {.name = "path_mtu", .run = tell_mtu},
+    {.name = "path_many_in_a_call", .run = tell_many_in_a_call, .weather = STORY_CALM_ONLY},
     {.name = "path_mtu_falls", .run = tell_mtu_falls, .seeds = 2},
     {.name = "path_mtu_rises", .run = tell_mtu_rises},
     {.name = "path_mtu_falls_here", .run = tell_mtu_falls_here, .seeds = 3},

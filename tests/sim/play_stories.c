@@ -54,6 +54,16 @@ static void play_on_stream(struct iq_stream *stream)
     }
 }
 
+/* Before the handshake is complete they have to wait. */
+static void play_send(struct iq_conn *conn, const void *data, size_t len)
+{
+    const bool is_early = conn->state < IQ_CONN_OPEN;
+    const int rc = iq_conn_send_datagram(conn, data, len);
+
+    SIM_EXPECT(sim_of(conn), is_early ? rc == IQ_ERR_AGAIN
+                                      : rc == 0 || rc == IQ_ERR_TOO_LONG || rc == IQ_ERR_CLOSED);
+}
+
 static void play_with_datagrams(struct iq_conn *conn)
 {
     static const uint8_t bytes[1452];
@@ -61,10 +71,7 @@ static void play_with_datagrams(struct iq_conn *conn)
     uint64_t count = sim_below(dice, 30);
 
     for (; count > 0; count--) {
-        const size_t len = (size_t)sim_below(dice, sizeof(bytes));
-        const int rc = iq_conn_send_datagram(conn, bytes, len);
-
-        SIM_EXPECT(sim_of(conn), rc == 0 || rc == IQ_ERR_TOO_LONG || rc == IQ_ERR_CLOSED);
+        play_send(conn, bytes, (size_t)sim_below(dice, sizeof(bytes)));
     }
 }
 
@@ -72,9 +79,7 @@ static void play_with_datagrams(struct iq_conn *conn)
 static void play_on_datagram(struct iq_conn *conn, struct iq_bytes datagram)
 {
     if (sim_below(&sim_of(conn)->workload, 10) == 0) {
-        const int rc = iq_conn_send_datagram(conn, datagram.data, datagram.len);
-
-        SIM_EXPECT(sim_of(conn), rc == 0 || rc == IQ_ERR_TOO_LONG || rc == IQ_ERR_CLOSED);
+        play_send(conn, datagram.data, datagram.len);
     }
 }
 

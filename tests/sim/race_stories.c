@@ -70,6 +70,27 @@ static void tell_wrong_then_right(const struct sim_options *options)
     sim_free(self.pair.sim);
 }
 
+/* Who was not called yet is not called to be told that it is over. */
+static void tell_closed_uncalled(const struct sim_options *options)
+{
+    struct note_pair self;
+    uint64_t wait_ms;
+
+    for (wait_ms = 0; wait_ms <= 100; wait_ms += 100) {
+        note_start(&self, options, NULL, NULL);
+        race(&self, (struct iq_socket_addr[]){nowhere(1), self.pair.accepts->addrs[0]}, 2);
+        if (wait_ms > 0) { /* else not even the first turn has come */
+            sim_run_for(self.pair.sim, wait_ms * SIM_MILLISECOND);
+        }
+        sim_close(self.pair.dials);
+        sim_run_for(self.pair.sim, A_WHILE);
+        SIM_EXPECT(self.pair.sim, self.dials.closed == 1 && self.dials.opened == 0);
+        SIM_EXPECT(self.pair.sim, self.pair.accepts->received_count == 0);
+        SIM_EXPECT(self.pair.sim, wait_ms > 0 || self.pair.dials->sent_count == 0);
+        sim_free(self.pair.sim);
+    }
+}
+
 static void tell_all_dead(const struct sim_options *options)
 {
     struct note_pair self;
@@ -163,6 +184,7 @@ const struct story race_stories[] = {
     {.name = "race_dead_first", .run = tell_dead_first},
     {.name = "race_staggered", .run = tell_staggered, .weather = STORY_CALM_ONLY},
     {.name = "race_wrong_then_right", .run = tell_wrong_then_right, .weather = STORY_CALM_ONLY},
+    {.name = "race_closed_uncalled", .run = tell_closed_uncalled},
     {.name = "race_all_dead", .run = tell_all_dead},
     {.name = "race_wrong_and_dead", .run = tell_wrong_and_dead},
     {.name = "race_both_good", .run = tell_both_good},

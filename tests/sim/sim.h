@@ -91,6 +91,7 @@ struct sim_node {
     uint64_t link_used_ns;
     bool link_in_burst;
     uint64_t sent_count, sent_bytes, received_count;
+    uint64_t send_calls; /* of its wire */
     uint64_t lost_count;
     uint64_t wake_ns;
     uint64_t wake_version; /* tells the latest wake-up from those before */
