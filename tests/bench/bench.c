@@ -19,8 +19,8 @@
  *     --bbr          instead of Cubic
  *
  * It forks: the child accepts, the parent dials.  The parent prints one JSON object on one line:
- * `work`, `seconds`, what the work measures (`gbps` per direction; `per_second`, `p50_us` and
- * `p99_us`; `bytes_per_connection`), and what it cost on each side: `cpu_seconds` and
+ * `work`, `seconds`, what the work measures (`gbps` per direction; `per_second`, and `p10_us`
+ * to `p999_us`; `bytes_per_connection`), and what it cost on each side: `cpu_seconds` and
  * `resident_bytes` (the peak), the dialling side's first.
  *
  * A program that takes the same words and prints the same members is a peer for `compare`.
@@ -105,16 +105,23 @@ static int compare(const void *a, const void *b)
 
 void bench_report_samples(struct bench *bench)
 {
+    static const struct {
+        const char *name;
+        unsigned per_mille;
+    } percentiles[] = {{"p10_us", 100}, {"p25_us", 250}, {"p50_us", 500}, {"p75_us", 750},
+                       {"p90_us", 900}, {"p99_us", 990}, {"p999_us", 999}};
     const unsigned count = bench->sample_count;
-    uint64_t p50_ns, p99_ns;
+    size_t i;
 
     if (count == 0) {
         return;
     }
     qsort(bench->sample_ns, count, sizeof(bench->sample_ns[0]), compare);
-    p50_ns = bench->sample_ns[count / 2];
-    p99_ns = bench->sample_ns[(uint64_t)count * 99 / 100];
-    printf(",\"p50_us\":%.1f,\"p99_us\":%.1f", (double)p50_ns / 1e3, (double)p99_ns / 1e3);
+    for (i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++) {
+        const uint64_t ns = bench->sample_ns[(uint64_t)count * percentiles[i].per_mille / 1000];
+
+        printf(",\"%s\":%.1f", percentiles[i].name, (double)ns / 1e3);
+    }
 }
 
 /* Both sides */

@@ -63,7 +63,7 @@ void bench_dial(struct bench *bench, const char *alpn, const struct iq_protocol_
 void bench_begin(struct bench *bench); /* the clock starts */
 void bench_end(struct bench *bench);   /* the clock stops, and everything is closed */
 void bench_add_sample(struct bench *bench, uint64_t ns);
-void bench_report_samples(struct bench *bench); /* p50 and p99 */
+void bench_report_samples(struct bench *bench); /* p10_us to p999_us */
 double bench_seconds(const struct bench *bench);
 
 /* accept.c: the child.  Writes its address to `out`, and serves until `in` ends. */
