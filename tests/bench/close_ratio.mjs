@@ -46,7 +46,7 @@ async function oursCloses(ourPeer, { id, addr }) {
 }
 
 function median(times) {
-    const sorted = times.toSorted((a, b) => a - b);
+    const sorted = [...times].sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 2)];
 }
 

@@ -150,7 +150,7 @@ function play(row) {
     const absent = new Set();
 
     for (let round = 0; round < rounds; round++) {
-        for (const side of round % 2 ? sides.toReversed() : sides) {
+        for (const side of round % 2 ? [...sides].reverse() : sides) {
             const said = absent.has(side) ? null : run(side.command);
             if (said) side.said.push(said);
             else absent.add(side);
