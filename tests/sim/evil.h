@@ -26,6 +26,7 @@ struct evil_options {
     const char *alpn;      /* offered, or chosen: as in RFC 7301, with length bytes; NULL: none */
     bool no_raw_keys;      /* knows only certificates */
     bool default_groups;   /* OpenSSL's, with the large post-quantum ones */
+    const char *ciphers;   /* OpenSSL's names, in this order; NULL: its own */
     SSL_SESSION *resume;   /* not ours */
     uint64_t max_datagram; /* transport parameter 0x20 (RFC 9221); 0: takes none */
     size_t tickets;        /* how many to send; 0: OpenSSL's two */
