@@ -42,7 +42,7 @@ struct udp {
     uint64_t busy_until_ns;
     struct udp_port ports[IQ_BIND_MAX];
     size_t port_count;
-    uint8_t received[RECEIVE_SIZE];
+    uint8_t received[IQ_UDP_BATCH_MAX][RECEIVE_SIZE]; /* no memory until something comes there */
 };
 
 /* What the endpoint calls */
@@ -196,16 +196,18 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct udp_port *port = watcher->data;
     struct udp *udp = port->udp;
-    struct iq_datagrams datagrams;
+    struct iq_udp_batch batch = {.buffer = udp->received[0], .slot_size = RECEIVE_SIZE};
+    size_t i;
     int calls;
 
     stay_busy(udp);
     for (calls = 0; calls < RECEIVE_CALLS_MAX; calls++) {
-        if (iq_udp_socket_receive(&port->socket, udp->received, sizeof(udp->received),
-                                  &datagrams) != 0) {
+        if (iq_udp_socket_receive(&port->socket, &batch) != 0) {
             return;
         }
-        iq_endpoint_receive(udp->endpoint, &datagrams);
+        for (i = 0; i < batch.count; i++) {
+            iq_endpoint_receive(udp->endpoint, &batch.datagrams[i]);
+        }
     }
 }
 

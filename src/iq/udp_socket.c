@@ -4,9 +4,8 @@
  * It tells to which of our addresses a datagram came, so that the answer leaves from there; carries
  * the ECN bits both ways; forbids fragments, because path MTU discovery has to see what does not
  * fit (RFC 9000, sections 9.3, 13.4 and 14); and has many datagrams carried by one call.  The last
- * is what the system call costs divided by up to 64: over loopback four times the throughput.
- *
- * What a system does not know gets a number that it refuses, and is then done without.
+ * is what the system call costs divided by up to 64: over loopback four times the throughput.  A
+ * system that does not join datagrams that arrive is asked for some of them in one call.
  */
 #include "udp_socket.h"
 
@@ -14,19 +13,13 @@
 #include <fcntl.h>
 #include <ifaddrs.h>
 #include <net/if.h>
-#include <netinet/udp.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "sockaddr.h"
+#include "udp_control.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT (-1)
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO (-1)
-#endif
 #ifndef IP_MTU_DISCOVER
 #define IP_MTU_DISCOVER   (-1)
 #define IP_PMTUDISC_PROBE 0
@@ -37,31 +30,6 @@
 #endif
 
 #define SOCKET_BUFFER_SIZE 4194304 /* bytes; the system may allow less */
-#define ECN_MASK           3
-#define CONTROL_SIZE       256
-
-/* Room for what the system says beside a datagram, aligned as it wants. */
-union control {
-    struct cmsghdr align;
-    uint8_t bytes[CONTROL_SIZE];
-};
-
-/* The address to which an IPv4 datagram came, or from which it is to leave: two forms. */
-#ifdef IP_PKTINFO
-#define V4_INFO_OPTION IP_PKTINFO
-#define V4_INFO        IP_PKTINFO
-typedef struct in_pktinfo v4_info;
-
-static struct in_addr *v4_received_at(v4_info *info) { return &info->ipi_addr; }
-static struct in_addr *v4_leave_from(v4_info *info) { return &info->ipi_spec_dst; }
-#else
-#define V4_INFO_OPTION IP_RECVDSTADDR
-#define V4_INFO        IP_RECVDSTADDR
-typedef struct in_addr v4_info;
-
-static struct in_addr *v4_received_at(v4_info *info) { return info; }
-static struct in_addr *v4_leave_from(v4_info *info) { return info; }
-#endif
 
 /* Binding */
 
@@ -86,7 +54,7 @@ static bool set_options(struct iq_udp_socket *udp)
         (void)set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
         (void)set_int(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
     } else {
-        if (!set_int(fd, IPPROTO_IP, V4_INFO_OPTION, 1)) {
+        if (!set_int(fd, IPPROTO_IP, IQ_V4_INFO_OPTION, 1)) {
             return false;
         }
         (void)set_int(fd, IPPROTO_IP, IP_RECVTOS, 1);
@@ -94,7 +62,7 @@ static bool set_options(struct iq_udp_socket *udp)
     }
     (void)set_int(fd, SOL_SOCKET, SO_RCVBUF, SOCKET_BUFFER_SIZE);
     (void)set_int(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_SIZE);
-    (void)set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
+    udp->can_batch = !set_int(fd, IPPROTO_UDP, UDP_GRO, 1);
     udp->can_segment = set_int(fd, IPPROTO_UDP, UDP_SEGMENT, 0);
     return true;
 }
@@ -165,61 +133,23 @@ void iq_udp_socket_close(struct iq_udp_socket *udp) { (void)close(udp->fd); }
 
 /* Sending */
 
-static void add_control(struct msghdr *msg, int level, int type, const void *data, size_t len)
-{
-    struct cmsghdr *header = (struct cmsghdr *)((uint8_t *)msg->msg_control + msg->msg_controllen);
-
-    header->cmsg_level = level;
-    header->cmsg_type = type;
-    header->cmsg_len = CMSG_LEN(len);
-    memcpy(CMSG_DATA(header), data, len);
-    msg->msg_controllen += CMSG_SPACE(len);
-}
-
-static void add_source(struct msghdr *msg, const struct iq_socket_addr *local)
-{
-    if (local->ip_version == IQ_IPV6) {
-        struct in6_pktinfo info = {.ipi6_ifindex = local->scope_id};
-
-        memcpy(&info.ipi6_addr, local->ip, sizeof(info.ipi6_addr));
-        add_control(msg, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-    } else {
-        v4_info info = {0};
-
-        memcpy(v4_leave_from(&info), local->ip, sizeof(struct in_addr));
-        add_control(msg, IPPROTO_IP, V4_INFO, &info, sizeof(info));
-    }
-}
-
-static void add_ecn(struct msghdr *msg, const struct iq_datagrams *datagrams)
-{
-    const int ecn = datagrams->ecn;
-
-    if (datagrams->path.local.ip_version == IQ_IPV6) {
-        add_control(msg, IPPROTO_IPV6, IPV6_TCLASS, &ecn, sizeof(ecn));
-    } else {
-        add_control(msg, IPPROTO_IP, IP_TOS, &ecn, sizeof(ecn));
-    }
-}
-
 /* One call: `len` bytes from `from` on.  Returns 0 or the system's error. */
 static int send_once(const struct iq_udp_socket *udp, const struct iq_datagrams *datagrams,
                      size_t from, size_t len)
 {
     union iq_sockaddr remote;
-    union control control = {0};
+    union iq_udp_control control = {0};
     struct iovec piece = {.iov_base = (uint8_t *)datagrams->data + from, .iov_len = len};
     struct msghdr msg = {.msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control};
-    const uint16_t segment = (uint16_t)datagrams->segment_len;
 
     msg.msg_name = &remote;
     msg.msg_namelen = iq_sockaddr_from(&remote, &datagrams->path.remote);
     if (udp->is_wildcard) {
-        add_source(&msg, &datagrams->path.local);
+        iq_udp_control_add_source(&msg, &datagrams->path.local);
     }
-    add_ecn(&msg, datagrams);
+    iq_udp_control_add_ecn(&msg, datagrams);
     if (len > datagrams->segment_len) {
-        add_control(&msg, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment));
+        iq_udp_control_add_segment(&msg, (uint16_t)datagrams->segment_len);
     }
     while (sendmsg(udp->fd, &msg, 0) < 0) {
         if (errno != EINTR) {
@@ -260,70 +190,99 @@ int iq_udp_socket_send(struct iq_udp_socket *udp, const struct iq_datagrams *dat
 
 /* Receiving */
 
-static void read_control(struct iq_datagrams *datagrams, struct cmsghdr *header)
+/* Where the system puts one message, and what it says about it. */
+struct slot {
+    union iq_sockaddr remote;
+    union iq_udp_control control;
+    struct iovec piece;
+};
+
+static struct msghdr slot_msg(struct slot *slot, const struct iq_udp_batch *batch, size_t i)
 {
-    struct iq_socket_addr *local = &datagrams->path.local;
-    const void *data = CMSG_DATA(header);
-
-    if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == V4_INFO) {
-        v4_info info;
-
-        memcpy(&info, data, sizeof(info));
-        memcpy(local->ip, v4_received_at(&info), sizeof(struct in_addr));
-    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
-        struct in6_pktinfo info;
-
-        memcpy(&info, data, sizeof(info));
-        memcpy(local->ip, &info.ipi6_addr, sizeof(local->ip));
-        if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) {
-            local->scope_id = info.ipi6_ifindex;
-        }
-    } else if (header->cmsg_level == IPPROTO_IP &&
-               (header->cmsg_type == IP_TOS || header->cmsg_type == IP_RECVTOS)) {
-        datagrams->ecn = *(const uint8_t *)data & ECN_MASK;
-    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
-        int tclass;
-
-        memcpy(&tclass, data, sizeof(tclass));
-        datagrams->ecn = (uint8_t)(tclass & ECN_MASK);
-    } else if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO) {
-        int segment;
-
-        memcpy(&segment, data, sizeof(segment));
-        datagrams->segment_len = segment > 0 ? (size_t)segment : datagrams->len;
-    }
+    slot->piece = (struct iovec){.iov_base = batch->buffer + i * batch->slot_size,
+                                 .iov_len = batch->slot_size};
+    return (struct msghdr){.msg_name = &slot->remote,
+                           .msg_namelen = sizeof(slot->remote),
+                           .msg_iov = &slot->piece,
+                           .msg_iovlen = 1,
+                           .msg_control = &slot->control,
+                           .msg_controllen = sizeof(slot->control)};
 }
 
-int iq_udp_socket_receive(const struct iq_udp_socket *udp, uint8_t *buffer, size_t size,
-                          struct iq_datagrams *datagrams)
+/* Describes the next one of the batch.  One that was cut off is larger than any datagram of ours,
+ * and useless without its end. */
+static void take(const struct iq_udp_socket *udp, struct iq_udp_batch *batch, struct msghdr *msg,
+                 size_t len)
 {
-    union iq_sockaddr remote;
-    union control control;
-    struct iovec piece = {.iov_base = buffer, .iov_len = size};
-    struct msghdr msg = {
-        .msg_name = &remote,
-        .msg_namelen = sizeof(remote),
-        .msg_iov = &piece,
-        .msg_iovlen = 1,
-        .msg_control = &control,
-        .msg_controllen = sizeof(control),
-    };
-    const ssize_t len = recvmsg(udp->fd, &msg, 0);
-    struct cmsghdr *header;
+    struct iq_datagrams *datagrams = &batch->datagrams[batch->count];
 
-    *datagrams = (struct iq_datagrams){.data = buffer, .path = {.local = udp->local}};
+    if ((msg->msg_flags & MSG_TRUNC) != 0) {
+        return;
+    }
+    *datagrams = (struct iq_datagrams){.path = {.local = udp->local},
+                                       .data = msg->msg_iov->iov_base,
+                                       .len = len,
+                                       .segment_len = len};
+    iq_sockaddr_to(&datagrams->path.remote, msg->msg_name);
+    iq_udp_control_read(msg, datagrams);
+    batch->count++;
+}
+
+static int receive_one(const struct iq_udp_socket *udp, struct iq_udp_batch *batch)
+{
+    struct slot slot;
+    struct msghdr msg = slot_msg(&slot, batch, 0);
+    const ssize_t len = recvmsg(udp->fd, &msg, 0);
+
     if (len < 0) {
-        return errno == EAGAIN || errno == EWOULDBLOCK ? IQ_ERR_AGAIN : 0; /* else nothing came */
+        return errno;
     }
-    if ((msg.msg_flags & MSG_TRUNC) != 0) {
-        return 0; /* larger than any datagram of ours, and useless without its end */
+    take(udp, batch, &msg, (size_t)len);
+    return 0;
+}
+
+#ifdef __linux__
+static int receive_many(const struct iq_udp_socket *udp, struct iq_udp_batch *batch)
+{
+    struct slot slots[IQ_UDP_BATCH_MAX];
+    struct mmsghdr msgs[IQ_UDP_BATCH_MAX] = {0};
+    int i, count;
+
+    for (i = 0; i < IQ_UDP_BATCH_MAX; i++) {
+        msgs[i].msg_hdr = slot_msg(&slots[i], batch, (size_t)i);
     }
-    datagrams->len = datagrams->segment_len = (size_t)len;
-    iq_sockaddr_to(&datagrams->path.remote, &remote.sa);
-    for (header = CMSG_FIRSTHDR(&msg); header != NULL; header = CMSG_NXTHDR(&msg, header)) {
-        read_control(datagrams, header);
+    count = recvmmsg(udp->fd, msgs, IQ_UDP_BATCH_MAX, 0, NULL);
+    if (count < 0) {
+        return errno;
+    }
+    for (i = 0; i < count; i++) {
+        take(udp, batch, &msgs[i].msg_hdr, msgs[i].msg_len);
     }
     return 0;
+}
+#else
+static int receive_many(const struct iq_udp_socket *udp, struct iq_udp_batch *batch)
+{
+    return ENOSYS;
+}
+#endif
+
+/* Kernels say ENOSYS, and the filters of some sandboxes EPERM. */
+static bool is_unknown_call(int error) { return error == ENOSYS || error == EPERM; }
+
+int iq_udp_socket_receive(struct iq_udp_socket *udp, struct iq_udp_batch *batch)
+{
+    int error = 0;
+
+    batch->count = 0;
+    if (udp->can_batch) {
+        error = receive_many(udp, batch);
+        udp->can_batch = !is_unknown_call(error);
+    }
+    if (!udp->can_batch) {
+        error = receive_one(udp, batch);
+    }
+    return error == EAGAIN || error == EWOULDBLOCK ? IQ_ERR_AGAIN : 0; /* else nothing came */
 }
 
 /* Addresses */

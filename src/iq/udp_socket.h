@@ -13,6 +13,17 @@ struct iq_udp_socket {
     struct iq_socket_addr local; /* as the system says, with the port */
     bool is_wildcard;            /* bound to all addresses */
     bool can_segment;            /* one call sends many datagrams */
+    bool can_batch;              /* the system joins none that come: one call takes some of them */
+};
+
+#define IQ_UDP_BATCH_MAX 16
+
+/* What one call receives. */
+struct iq_udp_batch {
+    uint8_t *buffer;  /* to be set: IQ_UDP_BATCH_MAX slots of `slot_size` bytes each */
+    size_t slot_size; /* what is longer is dropped */
+    struct iq_datagrams datagrams[IQ_UDP_BATCH_MAX];
+    size_t count;
 };
 
 /* Binds a socket that does not block.  IQ_ERR_ADDR_IN_USE, IQ_ERR_ADDR_NOT_OURS,
@@ -28,9 +39,9 @@ void iq_udp_socket_close(struct iq_udp_socket *udp);
 IQ_MUST_CHECK int iq_udp_socket_send(struct iq_udp_socket *udp,
                                      const struct iq_datagrams *datagrams, size_t *from);
 
-/* Reads what one call gives into `buffer`, and describes it.  IQ_ERR_AGAIN: nothing waits. */
-IQ_MUST_CHECK int iq_udp_socket_receive(const struct iq_udp_socket *udp, uint8_t *buffer,
-                                        size_t size, struct iq_datagrams *datagrams);
+/* Reads what one call gives into `batch`.  That may be nothing, and no error: the system has told
+ * of a datagram that did not arrive elsewhere, for example.  IQ_ERR_AGAIN: nothing waits. */
+IQ_MUST_CHECK int iq_udp_socket_receive(struct iq_udp_socket *udp, struct iq_udp_batch *batch);
 
 /* The path from this socket to `remote`.  IQ_ERR_UNREACHABLE. */
 IQ_MUST_CHECK int iq_udp_socket_path(const struct iq_udp_socket *udp, struct iq_path *path,

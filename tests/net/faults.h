@@ -1,7 +1,7 @@
 /*
  * Sockets that fail when a test says so.
  *
- * The program is linked with --wrap for the three functions, which leads the library's calls here.
+ * The program is linked with --wrap for the four functions, which leads the library's calls here.
  * A fault belongs to one socket.  Include it in one file of a program only, behind net.h.
  */
 #ifndef FAULTS_H
@@ -16,14 +16,14 @@
 /* What is wrong with a socket.  Calls are counted from 1. */
 struct faults {
     size_t len_max;                     /* sendmsg() of more bytes always fails; 0: any */
-    void (*change)(struct msghdr *msg); /* of all that recvmsg() says */
+    void (*change)(struct msghdr *msg); /* of all that recvmsg() and recvmmsg() say */
     int error;                          /* of the calls from `first` to `last` */
     unsigned first;                     /* 0: none */
     unsigned last;                      /* 0: the first is the only one */
     unsigned sent, received;            /* calls so far */
-    bool receives;                      /* it is recvmsg() that fails, and not sendmsg() */
+    bool receives;                      /* it is these that fail, and not sendmsg() */
     bool no_segments;                   /* sendmsg() of several datagrams at once always fails */
-    bool is_truncated; /* instead of an error, recvmsg() says that there was no room for it all */
+    bool is_truncated; /* instead of an error, they say that there was no room for it all */
 };
 
 static struct faults faults[FAULTS_FDS_MAX];
@@ -31,16 +31,23 @@ static struct faults faults[FAULTS_FDS_MAX];
 static struct {
     bool (*refuses)(int level, int option); /* what setsockopt() refuses; NULL: nothing */
     unsigned refused_count;
+    int no_batches;        /* the error that recvmmsg() always has; 0: none */
+    unsigned batch_count;  /* its calls */
+    unsigned single_count; /* those of recvmsg() */
 } options;
 
 /* The linker sets these names. */
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 ssize_t __real_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
+int __real_recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags,
+                    struct timespec *timeout);
 int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+int __wrap_recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags,
+                    struct timespec *timeout);
 int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len);
 
 static inline bool fault_is_due(const struct faults *fault, unsigned call)
@@ -78,24 +85,59 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
     return __real_sendmsg(fd, msg, flags);
 }
 
+/* Counts the call: whether it fails. */
+static inline bool receiving_fails(struct faults *fault)
+{
+    fault->received++;
+    errno = fault->error;
+    return fault->receives && !fault->is_truncated && fault_is_due(fault, fault->received);
+}
+
+static inline void change_received(const struct faults *fault, struct msghdr *msg)
+{
+    if (fault->change != NULL) {
+        fault->change(msg);
+    }
+    if (fault->is_truncated && fault_is_due(fault, fault->received)) {
+        msg->msg_flags |= MSG_TRUNC;
+    }
+}
+
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 {
     struct faults *fault = &faults[fd];
     ssize_t len;
 
-    fault->received++;
-    if (fault->receives && !fault->is_truncated && fault_is_due(fault, fault->received)) {
-        errno = fault->error;
+    options.single_count++;
+    if (receiving_fails(fault)) {
         return -1;
     }
     len = __real_recvmsg(fd, msg, flags);
-    if (len >= 0 && fault->change != NULL) {
-        fault->change(msg);
-    }
-    if (len >= 0 && fault->is_truncated && fault_is_due(fault, fault->received)) {
-        msg->msg_flags |= MSG_TRUNC;
+    if (len >= 0) {
+        change_received(fault, msg);
     }
     return len;
+}
+
+int __wrap_recvmmsg(int fd, struct mmsghdr *msgs, unsigned count, int flags,
+                    struct timespec *timeout)
+{
+    struct faults *fault = &faults[fd];
+    int received;
+
+    options.batch_count++;
+    if (options.no_batches != 0) {
+        errno = options.no_batches;
+        return -1;
+    }
+    if (receiving_fails(fault)) {
+        return -1;
+    }
+    received = __real_recvmmsg(fd, msgs, count, flags, timeout);
+    for (int i = 0; i < received; i++) {
+        change_received(fault, &msgs[i].msg_hdr);
+    }
+    return received;
 }
 
 int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t len)

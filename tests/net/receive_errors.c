@@ -1,4 +1,5 @@
-/* What recvmsg() may say beside the usual: errors, datagrams cut off, and nothing about them. */
+/* What recvmsg() and recvmmsg() may say beside the usual: errors, datagrams cut off, and nothing
+ * about them; and systems that cannot do all that ours can. */
 #include "net.h"
 
 #include <netinet/udp.h>
@@ -50,8 +51,19 @@ static void fail_everywhere(struct net *net, bool accepts_has_it)
     }
 }
 
+static bool is_gro(int level, int option) { return level == IPPROTO_UDP && option == UDP_GRO; }
+
 static void test_dialling_side(void **state) { fail_everywhere(*state, false); }
 static void test_accepting_side(void **state) { fail_everywhere(*state, true); }
+
+static void test_batches(void **state)
+{
+    options.refuses = is_gro;
+    fail_everywhere(*state, false);
+    fail_everywhere(*state, true);
+    assert_int_not_equal(options.batch_count, 0);
+    assert_int_equal(options.single_count, 0);
+}
 
 /* Nothing is said about the datagrams */
 
@@ -103,8 +115,6 @@ static const struct change_row {
     {"segments of more than there is", "127.0.0.1:0", add_segments_of_more, true},
 };
 
-static bool is_gro(int level, int option) { return level == IPPROTO_UDP && option == UDP_GRO; }
-
 /* An endpoint that is bound to all addresses and hears nothing of them answers from where the
  * system likes; here that is right by luck. */
 static void test_changed(void **state)
@@ -149,11 +159,76 @@ static void test_silent(void **state)
     }
 }
 
+/* Systems that cannot do all that ours can: the next best is done, and once it is known no more is
+ * tried. */
+
+static bool is_segment(int level, int option)
+{
+    return level == IPPROTO_UDP && option == UDP_SEGMENT;
+}
+
+static bool is_either(int level, int option)
+{
+    return is_gro(level, option) || is_segment(level, option);
+}
+
+static const struct system_row {
+    const char *name;
+    bool (*refuses)(int level, int option);
+    int no_batches;
+} system_rows[] = {
+    {"all", NULL, 0},
+    {"no GRO", is_gro, 0},
+    {"no GRO, no recvmmsg", is_gro, ENOSYS},
+    {"no GRO, recvmmsg forbidden", is_gro, EPERM},
+    {"no GSO", is_segment, 0},
+    {"no GRO, no GSO", is_either, 0},
+    {"nothing", is_either, ENOSYS},
+};
+
+static void echo_on(struct net *net, const struct system_row *row)
+{
+    struct net_call call = {.len = 1000000};
+    struct net_node *accepts;
+    const struct net_node *dials;
+    struct iq_addr to;
+
+    faults_clear();
+    options.refuses = row->refuses;
+    options.no_batches = row->no_batches;
+    accepts = net_listen(net, "127.0.0.1:0");
+    dials = net_bind(net, "127.0.0.1:0");
+    to = net_addr(accepts, "127.0.0.1");
+    net_dial(&call, dials, &to);
+    net_run(net);
+    assert_row(net_is_done(&call), row->name);
+}
+
+static void test_systems(void **state)
+{
+    for (size_t i = 0; i < sizeof(system_rows) / sizeof(system_rows[0]); i++) {
+        const struct system_row *row = &system_rows[i];
+        const bool gro = row->refuses == NULL || !row->refuses(IPPROTO_UDP, UDP_GRO);
+
+        echo_on(*state, row);
+        assert_row((options.refused_count > 0) == (row->refuses != NULL), row->name);
+        if (gro) {
+            assert_row(options.batch_count == 0 && options.single_count > 0, row->name);
+        } else if (row->no_batches == 0) {
+            assert_row(options.batch_count > 0 && options.single_count == 0, row->name);
+        } else {
+            assert_row(options.batch_count == 2, row->name); /* each socket has tried once */
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_dialling_side, set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_accepting_side, set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_batches, set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_systems, set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_changed, set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_silent, set_up, net_tear_down),
     };

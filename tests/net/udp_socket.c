@@ -82,13 +82,25 @@ static void send_all(struct iq_udp_socket *from, const struct iq_datagrams *data
     assert_int_equal(sent, datagrams->len);
 }
 
-static void receive(const struct iq_udp_socket *at, uint8_t *buffer, size_t size,
-                    struct iq_datagrams *datagrams)
+/* What one call takes, of `size` bytes each at most. */
+static void receive_batch(struct iq_udp_socket *at, uint8_t *buffer, size_t size,
+                          struct iq_udp_batch *batch)
 {
     struct pollfd waits = {.fd = at->fd, .events = POLLIN};
 
+    *batch = (struct iq_udp_batch){.buffer = buffer, .slot_size = size};
     assert_int_equal(poll(&waits, 1, 20000), 1);
-    assert_int_equal(iq_udp_socket_receive(at, buffer, size, datagrams), 0);
+    assert_int_equal(iq_udp_socket_receive(at, batch), 0);
+}
+
+static void receive(struct iq_udp_socket *at, uint8_t *buffer, size_t size,
+                    struct iq_datagrams *datagrams)
+{
+    struct iq_udp_batch batch;
+
+    receive_batch(at, buffer, size, &batch);
+    assert_int_equal(batch.count, 1);
+    *datagrams = batch.datagrams[0];
     assert_ptr_equal(datagrams->data, buffer);
 }
 
@@ -109,7 +121,7 @@ static const struct way_row {
 #define WAY_COUNT (sizeof(way_rows) / sizeof(way_rows[0]))
 
 static void send_with_every_ecn(const struct way_row *row, struct iq_udp_socket *from,
-                                const struct iq_udp_socket *to)
+                                struct iq_udp_socket *to)
 {
     struct iq_path path;
     struct iq_socket_addr remote;
@@ -177,27 +189,75 @@ static void test_ecn_beside_dscp(void **state)
     iq_udp_socket_close(&to);
 }
 
-/* Nothing, an empty datagram, and one that does not fit: no datagram, but no error either. */
+/* Nothing, an empty datagram, and one that does not fit: no error. */
 static void test_odd_datagrams(void **state)
 {
     struct iq_udp_socket to = bind_at("127.0.0.1:0");
     const struct sockaddr_in addr = {.sin_family = AF_INET,
                                      .sin_port = htons(to.local.port),
                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct iq_datagrams in;
     uint8_t buffer[10];
+    struct iq_udp_batch batch = {.buffer = buffer, .slot_size = sizeof(buffer)};
     int fd;
 
-    assert_int_equal(iq_udp_socket_receive(&to, buffer, sizeof(buffer), &in), IQ_ERR_AGAIN);
+    assert_int_equal(iq_udp_socket_receive(&to, &batch), IQ_ERR_AGAIN);
     (void)net_plain_socket(&fd);
     for (size_t len = 0; len <= 11; len += 11) {
         assert_int_equal(
             sendto(fd, "Hello, world!", len, 0, (const struct sockaddr *)&addr, sizeof(addr)), len);
-        receive(&to, buffer, sizeof(buffer), &in);
-        assert_int_equal(in.len, 0);
+        receive_batch(&to, buffer, sizeof(buffer), &batch);
+        assert_int_equal(batch.count, len == 0 ? 1 : 0);
+        assert_true(batch.count == 0 || batch.datagrams[0].len == 0);
     }
-    assert_int_equal(iq_udp_socket_receive(&to, buffer, sizeof(buffer), &in), IQ_ERR_AGAIN);
+    assert_int_equal(iq_udp_socket_receive(&to, &batch), IQ_ERR_AGAIN);
     close(fd);
+    iq_udp_socket_close(&to);
+}
+
+/* Each of a batch has its own bytes, sender and ECN bits; one that does not fit is left out. */
+static void expect_batch(struct iq_udp_socket *to, const struct iq_udp_socket *from, size_t first,
+                         size_t count)
+{
+    static uint8_t buffer[IQ_UDP_BATCH_MAX][20];
+    struct iq_udp_batch batch;
+
+    receive_batch(to, buffer[0], sizeof(buffer[0]), &batch);
+    assert_int_equal(batch.count, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct iq_datagrams *one = &batch.datagrams[i];
+
+        assert_int_equal(one->len, first + i + 1);
+        assert_int_equal(one->segment_len, one->len);
+        assert_int_equal(one->data[0], 'a' + first + i);
+        assert_int_equal(one->ecn, (first + i) % 3);
+        assert_true(iq_socket_addr_equal(&one->path.remote, &from[(first + i) % 2].local));
+    }
+}
+
+/* A system that joins nothing gives some datagrams in one call, those of several senders too. */
+static void test_batches(void **state)
+{
+    struct iq_udp_socket from[2] = {bind_at("127.0.0.1:0"), bind_at("127.0.0.1:0")};
+    struct iq_udp_socket to = bind_at("127.0.0.1:0");
+    const int off = 0;
+
+    (void)setsockopt(to.fd, IPPROTO_UDP, UDP_GRO, &off, sizeof(off));
+    to.can_batch = true;
+    for (size_t i = 0; i < IQ_UDP_BATCH_MAX + 5; i++) {
+        uint8_t data[IQ_UDP_BATCH_MAX + 5];
+        const struct iq_datagrams out = {.path = {.local = from[i % 2].local, .remote = to.local},
+                                         .data = data,
+                                         .len = i + 1,
+                                         .segment_len = i + 1,
+                                         .ecn = (uint8_t)(i % 3)};
+
+        memset(data, (int)('a' + i), sizeof(data));
+        send_all(&from[i % 2], &out);
+    }
+    expect_batch(&to, from, 0, IQ_UDP_BATCH_MAX);
+    expect_batch(&to, from, IQ_UDP_BATCH_MAX, 4); /* and one of 21 bytes, which is cut off */
+    iq_udp_socket_close(&from[0]);
+    iq_udp_socket_close(&from[1]);
     iq_udp_socket_close(&to);
 }
 
@@ -317,7 +377,7 @@ int main(void)
         cmocka_unit_test(test_ecn_and_addresses), cmocka_unit_test(test_ecn_beside_dscp),
         cmocka_unit_test(test_odd_datagrams),     cmocka_unit_test(test_segments),
         cmocka_unit_test(test_interrupted),       cmocka_unit_test(test_path),
-        cmocka_unit_test(test_too_long),
+        cmocka_unit_test(test_too_long),          cmocka_unit_test(test_batches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

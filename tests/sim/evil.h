@@ -27,6 +27,7 @@ struct evil_options {
     bool no_raw_keys;        /* knows only certificates */
     bool default_groups;     /* OpenSSL's, with the large post-quantum ones */
     const char *server_name; /* asked for in the ClientHello (RFC 6066, section 3); NULL: none */
+    const char *ciphers;     /* OpenSSL's names, in this order; NULL: its own */
     SSL_SESSION *resume;     /* not ours */
     uint64_t max_datagram;   /* transport parameter 0x20 (RFC 9221); 0: takes none */
     size_t tickets;          /* how many to send; 0: OpenSSL's two */

@@ -87,6 +87,9 @@ static void start_ctx(struct evil *self)
     if (!self->options.default_groups) {
         (void)SSL_CTX_set1_groups_list(self->ctx, "X25519");
     }
+    SIM_EXPECT(self->node->sim,
+               self->options.ciphers == NULL ||
+                   SSL_CTX_set_ciphersuites(self->ctx, self->options.ciphers) == 1);
     SSL_CTX_set_min_proto_version(self->ctx, TLS1_3_VERSION);
     SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);

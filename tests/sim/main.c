@@ -49,6 +49,7 @@ static const struct story *const collections[] = {
     close_early_stories,
     fair_stories,
     anonymous_stories,
+    cipher_stories,
     h3_stories,
     h3_rule_stories,
 };

@@ -85,6 +85,7 @@ extern const struct story clock_stories[];
 extern const struct story close_early_stories[];
 extern const struct story fair_stories[];
 extern const struct story anonymous_stories[];
+extern const struct story cipher_stories[];
 extern const struct story h3_stories[];
 extern const struct story h3_rule_stories[];
 
