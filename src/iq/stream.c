@@ -232,10 +232,13 @@ void iq_stream_set_priority(struct iq_stream *stream, int32_t priority)
 void iq_stream_reset(struct iq_stream *stream, uint64_t code)
 {
     assert(code < IQ_CODE_END);
-    if (!can_send(stream) || stream->send_over || stream->delivered || stream->closed) {
+    if (!can_send(stream)) {
         return;
     }
-    stream->finished = true;
+    stream->finished = true; /* also if there is nothing left that the peer could be told */
+    if (stream->send_over || stream->delivered || stream->closed) {
+        return;
+    }
     stream->send_over = true;
     stream->wants_reset = true;
     stream->our_reset_code = code;

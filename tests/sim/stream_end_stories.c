@@ -240,7 +240,9 @@ static void tell_after_peer(const struct sim_options *options)
         perform(sides[0].stream, STOP);
         sim_run_for(pair.sim, A_WHILE);
         SIM_EXPECT(pair.sim, sides[1].stop_seen == STOP_CODE && sides[1].stream != NULL);
+        SIM_EXPECT(pair.sim, iq_stream_write(sides[1].stream, "swallowed", 9) == 9);
         perform(sides[1].stream, finishes == 1 ? FINISH : RESET);
+        SIM_EXPECT(pair.sim, iq_stream_write(sides[1].stream, "refused", 7) == 0);
         perform(sides[0].stream, RESET);
         sim_run_for(pair.sim, A_WHILE);
         SIM_EXPECT(pair.sim, sides[1].reset_seen == RESET_CODE);
