@@ -9,7 +9,6 @@
  * A program of its own because Linux counts what a process held before exec() into its peak: so
  * what starts the measured one has to be small.
  */
-#define _DEFAULT_SOURCE
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/resource.h>
