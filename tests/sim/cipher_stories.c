@@ -43,8 +43,7 @@ static const struct row {
 
 static void start(struct sim *sim, struct evil *evil, const struct row *row, struct note *heard)
 {
-    const struct iq_route routes[] = {{.alpn = APP_ALPN, .handler = &note_handler, .data = heard},
-                                      {0}};
+    static struct iq_route routes[2]; /* they must outlive the simulation */
     const struct evil_options wanted = {.alpn = OFFER, .ciphers = row->theirs, .seed = "a cipher"};
     struct sim_node *ours = sim_add_endpoint(sim, NULL);
     struct sim_node *raw = sim_add_raw(sim);
@@ -52,6 +51,7 @@ static void start(struct sim *sim, struct evil *evil, const struct row *row, str
     struct iq_secret_key key;
 
     if (!row->dials) {
+        routes[0] = (struct iq_route){.alpn = APP_ALPN, .handler = &note_handler, .data = heard};
         watch_listen(ours, routes);
         evil_dial(evil, raw, ours, &wanted);
         return;
