@@ -88,7 +88,7 @@ static void tremble(struct sim *sim, void *arg)
     size_t i;
 
     for (i = 0; i < sim->node_count; i++) {
-        sim->nodes[i].clock_ahead_ns = (int64_t)sim_below(&sim->network, SIM_MILLISECOND);
+        sim->nodes[i].clock_ahead_ns = (int64_t)dice_below(&sim->network, SIM_MILLISECOND);
     }
 }
 

@@ -109,7 +109,7 @@ static unsigned blow(struct story_pair *pair)
     unsigned failed = 0, i;
 
     for (i = 0; i < AT_ONCE; i++) {
-        tasks[i] = (struct app_task){.len = 512 + sim_below(&pair->sim->workload, 1024)};
+        tasks[i] = (struct app_task){.len = 512 + dice_below(&pair->sim->workload, 1024)};
         app_dial(&tasks[i], pair->dials, pair->accepts);
     }
     sim_run(pair->sim, 300 * SIM_SECOND);

@@ -10,11 +10,11 @@
 
 static void fill_random(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx)
 {
-    struct sim_dice *dice = ctx->native_handle;
+    struct dice *dice = ctx->native_handle;
     size_t i;
 
     for (i = 0; i < len; i++) {
-        dest[i] = (uint8_t)sim_roll(dice);
+        dest[i] = (uint8_t)dice_roll(dice);
     }
 }
 

@@ -174,10 +174,9 @@ static void tell_elsewhere(const struct sim_options *options)
 }
 
 /* Flips one bit of these bytes of it. */
-static void flip(struct sim_dice *dice, struct ticket *ticket, const unsigned char *bytes,
-                 size_t len)
+static void flip(struct dice *dice, struct ticket *ticket, const unsigned char *bytes, size_t len)
 {
-    const uint64_t bit = sim_below(dice, len * 8);
+    const uint64_t bit = dice_below(dice, len * 8);
     size_t at = 0;
 
     while (at + len <= (size_t)ticket->len && memcmp(ticket->bytes + at, bytes, len) != 0) {
@@ -187,14 +186,14 @@ static void flip(struct sim_dice *dice, struct ticket *ticket, const unsigned ch
 }
 
 /* Of the name of the session, or of its secret. */
-static void damage(struct sim_dice *dice, struct ticket *ticket)
+static void damage(struct dice *dice, struct ticket *ticket)
 {
     SSL_SESSION *session = session_from(ticket);
     unsigned char secret[64];
     const unsigned char *name;
     size_t len;
 
-    if (sim_below(dice, 2) == 0) {
+    if (dice_below(dice, 2) == 0) {
         SSL_SESSION_get0_ticket(session, &name, &len);
         flip(dice, ticket, name, len);
     } else {

@@ -20,7 +20,7 @@ static bool is_on(const struct sim *sim, const struct sim_link *link)
  * (Gilbert and Elliott).  The two chances follow from the mean loss and the mean burst. */
 static bool is_lost(struct sim_node *node)
 {
-    struct sim_dice *dice = &node->sim->network;
+    struct dice *dice = &node->sim->network;
     const struct sim_link *link = &node->link;
 
     if (link->loss == 0 || link->burst < 2) {
@@ -31,10 +31,10 @@ static bool is_lost(struct sim_node *node)
     }
     node->link_used_ns = node->sim->now_ns;
     if (node->link_in_burst) {
-        node->link_in_burst = sim_below(dice, link->burst) != 0;
+        node->link_in_burst = dice_below(dice, link->burst) != 0;
     } else {
         node->link_in_burst =
-            sim_below(dice, (uint64_t)link->burst * (10000 - link->loss)) < link->loss;
+            dice_below(dice, (uint64_t)link->burst * (10000 - link->loss)) < link->loss;
     }
     return node->link_in_burst;
 }
@@ -73,19 +73,19 @@ static uint64_t queue(struct sim_node *node, size_t len)
 /* Flips one to three bits, or cuts. */
 static void damage(struct sim_node *node, struct iq_datagrams *datagram, uint8_t *bytes)
 {
-    struct sim_dice *dice = &node->sim->network;
+    struct dice *dice = &node->sim->network;
 
     if (datagram->len > 0 && sim_happens(dice, node->link.corrupt)) {
-        uint64_t flips = 1 + sim_below(dice, 3);
+        uint64_t flips = 1 + dice_below(dice, 3);
 
         for (; flips > 0; flips--) {
-            const uint64_t bit = sim_below(dice, datagram->len * 8);
+            const uint64_t bit = dice_below(dice, datagram->len * 8);
 
             bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
         }
     }
     if (sim_happens(dice, node->link.truncate)) {
-        datagram->len = sim_below(dice, datagram->len + 1);
+        datagram->len = dice_below(dice, datagram->len + 1);
     }
     if ((datagram->ecn & 3) != 0 && sim_happens(dice, node->link.ecn_mark)) {
         datagram->ecn = 3;
@@ -94,13 +94,13 @@ static void damage(struct sim_node *node, struct iq_datagrams *datagram, uint8_t
 
 static uint64_t travel_time(struct sim_node *node)
 {
-    struct sim_dice *dice = &node->sim->network;
+    struct dice *dice = &node->sim->network;
     const uint64_t delay_ns = node->link.delay_ms * SIM_MILLISECOND;
     uint64_t ns = delay_ns + node->link.delay_ns +
-                  sim_below(dice, node->link.jitter_ms * SIM_MILLISECOND + 1);
+                  dice_below(dice, node->link.jitter_ms * SIM_MILLISECOND + 1);
 
     if (sim_happens(dice, node->link.reorder)) {
-        ns += sim_below(dice, 2 * delay_ns + SIM_MILLISECOND);
+        ns += dice_below(dice, 2 * delay_ns + SIM_MILLISECOND);
     }
     return ns;
 }

@@ -58,7 +58,7 @@ static uint64_t time_until_writable(struct sim_node *node, size_t len)
         return len * 8 * SIM_SECOND / node->wire_bps;
     }
     return sim_happens(&node->sim->network, node->again_chance)
-               ? 1 + sim_below(&node->sim->network, 5 * SIM_MILLISECOND)
+               ? 1 + dice_below(&node->sim->network, 5 * SIM_MILLISECOND)
                : 0;
 }
 

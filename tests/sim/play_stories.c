@@ -18,32 +18,32 @@ static struct sim *sim_of(const struct iq_conn *conn)
 static void play_on_stream(struct iq_stream *stream)
 {
     static const uint8_t bytes[5000];
-    struct sim_dice *dice = &sim_of(iq_stream_conn(stream))->workload;
+    struct dice *dice = &sim_of(iq_stream_conn(stream))->workload;
     const struct iq_bytes in = iq_stream_peek(stream);
 
-    switch (sim_below(dice, 14)) {
+    switch (dice_below(dice, 14)) {
     case 0:
-        iq_stream_reset(stream, sim_below(dice, 1000));
+        iq_stream_reset(stream, dice_below(dice, 1000));
         break;
     case 1:
-        iq_stream_stop(stream, sim_below(dice, 1000));
+        iq_stream_stop(stream, dice_below(dice, 1000));
         break;
     case 2:
     case 3:
         iq_stream_finish(stream);
         break;
     case 4:
-        iq_stream_consume(stream, (size_t)sim_below(dice, in.len + 1));
+        iq_stream_consume(stream, (size_t)dice_below(dice, in.len + 1));
         break;
     case 5:
     case 6:
-        (void)iq_stream_write(stream, bytes, (size_t)sim_below(dice, sizeof(bytes)));
+        (void)iq_stream_write(stream, bytes, (size_t)dice_below(dice, sizeof(bytes)));
         break;
     case 7:
         watch_drop(stream);
         break;
     case 8:
-        iq_stream_set_priority(stream, (int32_t)sim_below(dice, 3));
+        iq_stream_set_priority(stream, (int32_t)dice_below(dice, 3));
         break;
     default: /* mostly an echo */
         iq_stream_consume(stream, iq_stream_write(stream, in.data, in.len));
@@ -67,30 +67,30 @@ static void play_send(struct iq_conn *conn, const void *data, size_t len)
 static void play_with_datagrams(struct iq_conn *conn)
 {
     static const uint8_t bytes[1452];
-    struct sim_dice *dice = &sim_of(conn)->workload;
-    uint64_t count = sim_below(dice, 30);
+    struct dice *dice = &sim_of(conn)->workload;
+    uint64_t count = dice_below(dice, 30);
 
     for (; count > 0; count--) {
-        play_send(conn, bytes, (size_t)sim_below(dice, sizeof(bytes)));
+        play_send(conn, bytes, (size_t)dice_below(dice, sizeof(bytes)));
     }
 }
 
 /* Now and then one is answered. */
 static void play_on_datagram(struct iq_conn *conn, struct iq_bytes datagram)
 {
-    if (sim_below(&sim_of(conn)->workload, 10) == 0) {
+    if (dice_below(&sim_of(conn)->workload, 10) == 0) {
         play_send(conn, datagram.data, datagram.len);
     }
 }
 
 static void play_on_conn(struct iq_conn *conn)
 {
-    struct sim_dice *dice = &sim_of(conn)->workload;
+    struct dice *dice = &sim_of(conn)->workload;
     struct iq_stream *stream;
 
-    switch (sim_below(dice, 30)) {
+    switch (dice_below(dice, 30)) {
     case 0:
-        iq_conn_close(conn, sim_below(dice, 1000), "enough of this");
+        iq_conn_close(conn, dice_below(dice, 1000), "enough of this");
         break;
     case 1:
     case 2:
@@ -128,24 +128,24 @@ static const struct iq_protocol_handler playing = {
 
 static void play_on_network(struct sim *sim, struct sim_node *node)
 {
-    struct sim_dice *dice = &sim->network;
+    struct dice *dice = &sim->network;
 
-    switch (sim_below(dice, 5)) {
+    switch (dice_below(dice, 5)) {
     case 0: /* the NAT thinks of another port */
         node->external = node->addrs[0];
-        node->external.port = (uint16_t)(1024 + sim_below(dice, 60000));
+        node->external.port = (uint16_t)(1024 + dice_below(dice, 60000));
         break;
     case 1:
-        node->link.loss = (uint32_t)sim_below(dice, 3) * 1500;
+        node->link.loss = (uint32_t)dice_below(dice, 3) * 1500;
         break;
     case 2:
-        node->again_chance = (uint32_t)sim_below(dice, 3) * 1000;
+        node->again_chance = (uint32_t)dice_below(dice, 3) * 1000;
         break;
     case 3:
-        node->link.mtu = 1200 + (size_t)sim_below(dice, 300);
+        node->link.mtu = 1200 + (size_t)dice_below(dice, 300);
         break;
     default:
-        node->link.delay_ms = (uint32_t)sim_below(dice, 100);
+        node->link.delay_ms = (uint32_t)dice_below(dice, 100);
         break;
     }
 }
@@ -154,13 +154,13 @@ static void act(struct sim *sim)
 {
     static const uint64_t pauses_ns[] = {0, SIM_MILLISECOND, 30 * SIM_MILLISECOND, SIM_SECOND,
                                          12 * SIM_SECOND};
-    struct sim_dice *dice = &sim->workload;
-    struct sim_node *node = &sim->nodes[sim_below(dice, 2)];
+    struct dice *dice = &sim->workload;
+    struct sim_node *node = &sim->nodes[dice_below(dice, 2)];
     struct sim_node *other = &sim->nodes[node == &sim->nodes[0]];
-    struct iq_conn *conn = watch_conn(node, (size_t)sim_below(dice, 4));
+    struct iq_conn *conn = watch_conn(node, (size_t)dice_below(dice, 4));
     const struct iq_addr addr = sim_addr(other);
 
-    switch (sim_below(dice, 8)) {
+    switch (dice_below(dice, 8)) {
     case 0:
         (void)watch_dial(NULL, node, &addr, APP_ALPN, &playing, NULL, NULL);
         break;
@@ -173,7 +173,7 @@ static void act(struct sim *sim)
         }
         break;
     }
-    sim_run_for(sim, pauses_ns[sim_below(dice, sizeof(pauses_ns) / sizeof(pauses_ns[0]))]);
+    sim_run_for(sim, pauses_ns[dice_below(dice, sizeof(pauses_ns) / sizeof(pauses_ns[0]))]);
 }
 
 static void tell_play(const struct sim_options *options)
@@ -186,7 +186,7 @@ static void tell_play(const struct sim_options *options)
                                              .stream_send_buffer = 5000,
                                              .sessions_max = 4};
     struct sim *sim = sim_new(options);
-    unsigned acts = (unsigned)sim_below(&sim->workload, ACTS_MAX);
+    unsigned acts = (unsigned)dice_below(&sim->workload, ACTS_MAX);
     struct sim_node *node;
 
     for (node = sim->nodes; node < sim->nodes + 2; node++) {

@@ -7,7 +7,7 @@
 #include <openssl/rand.h>
 #include <sodium.h>
 
-static struct sim_dice dice;
+static struct dice dice;
 
 static void fill(void *data, size_t len)
 {
@@ -16,14 +16,14 @@ static void fill(void *data, size_t len)
     size_t i;
 
     for (i = 0; i < len; i++) {
-        word = i % 8 == 0 ? sim_roll(&dice) : word >> 8;
+        word = i % 8 == 0 ? dice_roll(&dice) : word >> 8;
         bytes[i] = (uint8_t)word;
     }
 }
 
 static const char *sodium_name(void) { return "simulated"; }
 
-static uint32_t sodium_random(void) { return (uint32_t)sim_roll(&dice); }
+static uint32_t sodium_random(void) { return (uint32_t)dice_roll(&dice); }
 
 static void sodium_buf(void *const data, const size_t len) { fill(data, len); }
 

@@ -123,8 +123,8 @@ struct sim {
     size_t heap_count, heap_capacity;
     struct sim_node nodes[SIM_NODES_MAX];
     size_t node_count;
-    struct sim_dice network;
-    struct sim_dice workload;
+    struct dice network;
+    struct dice workload;
     uint64_t trace; /* hash of time, path and bytes of everything sent so far */
     uint64_t events_at_this_time;
     uint32_t check_every; /* events from one look at the invariants to the next; 1 */

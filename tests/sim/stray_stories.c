@@ -139,7 +139,7 @@ static void tell_garbage_dies_out(const struct sim_options *options)
 
     for (i = 0; i < 50; i++) {
         for (k = 0; k < sizeof(garbage); k++) {
-            garbage[k] = (uint8_t)sim_roll(&pair.sim->workload);
+            garbage[k] = (uint8_t)dice_roll(&pair.sim->workload);
         }
         garbage[0] = i % 2 == 0 ? (garbage[0] & 0x3f) | 0x40 : garbage[0] | 0xc0;
         pair.dials->sent_count = pair.accepts->sent_count = 0;
@@ -302,12 +302,12 @@ static void tell_junk(const struct sim_options *options)
 
     pair.sim->check_every = 100;
     for (i = 0; i < count; i++) {
-        struct sim_dice *dice = &pair.sim->workload;
-        const size_t len = sim_below(dice, sizeof(junk) + 1);
+        struct dice *dice = &pair.sim->workload;
+        const size_t len = dice_below(dice, sizeof(junk) + 1);
         size_t k;
 
         for (k = 0; k < len; k++) {
-            junk[k] = (uint8_t)sim_roll(dice);
+            junk[k] = (uint8_t)dice_roll(dice);
         }
         if (len > 20 && i % 2 == 0) { /* looks like an Initial of version 1 */
             make_long(junk, 1);

@@ -35,10 +35,10 @@ static inline uint64_t dice_roll(struct dice *dice)
     return z ^ z >> 31;
 }
 
-/* A number from 0 to `count` - 1. */
-static inline size_t dice_below(struct dice *dice, size_t count)
+/* A number from 0 to `count` - 1; of nothing, 0. */
+static inline uint64_t dice_below(struct dice *dice, uint64_t count)
 {
-    return (size_t)(dice_roll(dice) % count);
+    return count == 0 ? 0 : dice_roll(dice) % count;
 }
 
 static inline void dice_fill(struct dice *dice, uint8_t *data, size_t len)
