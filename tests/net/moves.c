@@ -55,10 +55,33 @@ static void make_link(int number)
 
     enter(place.here);
     (void)snprintf(commands, sizeof(commands),
-                   "ip link add near%d type veth peer name far%d netns /proc/%d/fd/%d;"
+                   "ip link add near%d address 02:00:00:00:00:1%d type veth"
+                   " peer name far%d address 02:00:00:00:00:2%d netns /proc/%d/fd/%d;"
                    "ip link set near%d gso_max_segs 1",
-                   number, number, (int)getpid(), place.there, number);
+                   number, number, number, number, (int)getpid(), place.there, number);
     run(commands);
+}
+
+/* Ends of a link know each other: to find out takes seconds while it comes up. */
+static void introduce(int namespace, const char *link, const char *v4, const char *v6,
+                      const char *address)
+{
+    char commands[1024];
+
+    enter(namespace);
+    (void)snprintf(commands, sizeof(commands),
+                   "ip neigh replace %s lladdr %s dev %s nud permanent;"
+                   "ip -6 neigh replace %s lladdr %s dev %s nud permanent",
+                   v4, address, link, v6, address, link);
+    run(commands);
+}
+
+static void introduce_all(void)
+{
+    introduce(place.there, "far0", "198.51.100.1", "2001:db8:100::1", "02:00:00:00:00:10");
+    introduce(place.there, "far1", "203.0.113.1", "2001:db8:101::1", "02:00:00:00:00:11");
+    introduce(place.here, "near0", "198.51.100.2", "2001:db8:100::2", "02:00:00:00:00:20");
+    introduce(place.here, "near1", "203.0.113.2", "2001:db8:101::2", "02:00:00:00:00:21");
 }
 
 static int set_up(void **state)
@@ -80,6 +103,7 @@ static int set_up(void **state)
         "ip route add 192.0.2.9 via 203.0.113.2 metric 20;"
         "ip -6 route add 2001:db8:9::9 via 2001:db8:100::2 metric 10;"
         "ip -6 route add 2001:db8:9::9 via 2001:db8:101::2 metric 20");
+    introduce_all();
     return net_set_up(state);
 }
 
@@ -100,21 +124,51 @@ struct transfer {
     ev_prepare looks;
     const char *commands; /* run here when a quarter is back; NULL: nothing */
     bool there;           /* or run there */
+    const char *moves_to; /* the call hangs up when it is seen to come from there; NULL: at once */
 };
+
+static void stop_looking(struct ev_loop *loop, ev_prepare *looks)
+{
+    ev_ref(loop);
+    ev_prepare_stop(loop, looks);
+}
+
+static void look_for_quarter(struct ev_loop *loop, struct transfer *transfer)
+{
+    if (transfer->call.received < TRANSFER_LEN / 4) {
+        return;
+    }
+    assert_true(transfer->call.received < TRANSFER_LEN);
+    enter(transfer->there ? place.there : place.here);
+    run(transfer->commands);
+    enter(place.here);
+    transfer->commands = NULL;
+    if (transfer->moves_to == NULL) {
+        stop_looking(loop, &transfer->looks);
+    }
+}
+
+static void look_for_move(struct ev_loop *loop, struct transfer *transfer)
+{
+    const enum iq_ip_version version = transfer->moves_to[0] == '[' ? IQ_IPV6 : IQ_IPV4;
+
+    if (transfer->call.is_equal &&
+        net_is_at(iq_conn_remote_addr(transfer->accepts->conn), transfer->moves_to,
+                  net_port(transfer->dials, version))) {
+        stop_looking(loop, &transfer->looks);
+        iq_conn_close(transfer->call.conn, 0, "bye!");
+    }
+}
 
 static void look(struct ev_loop *loop, ev_prepare *looks, int events)
 {
     struct transfer *transfer = looks->data;
 
-    if (transfer->call.received < TRANSFER_LEN / 4) {
-        return;
+    if (transfer->commands != NULL) {
+        look_for_quarter(loop, transfer);
+    } else {
+        look_for_move(loop, transfer);
     }
-    assert_true(transfer->call.received < TRANSFER_LEN);
-    ev_ref(loop);
-    ev_prepare_stop(loop, looks);
-    enter(transfer->there ? place.there : place.here);
-    run(transfer->commands);
-    enter(place.here);
 }
 
 /* Does not keep the loop running. */
@@ -140,6 +194,7 @@ static void finish(struct net *net, struct transfer *transfer, const char *ip, c
     const struct iq_addr to = net_addr(transfer->accepts, ip);
 
     transfer->call.len = TRANSFER_LEN;
+    transfer->call.stays = transfer->moves_to != NULL;
     net_dial(&transfer->call, transfer->dials, &to);
     if (transfer->commands != NULL) {
         look_on(net, transfer);
@@ -154,7 +209,7 @@ static void move(struct net *net, const char *ip, const char *commands, const ch
                  const char *to)
 {
     const enum iq_ip_version version = ip[0] == '[' ? IQ_IPV6 : IQ_IPV4;
-    struct transfer transfer = {.commands = commands};
+    struct transfer transfer = {.commands = commands, .moves_to = to};
     uint16_t port;
 
     begin(net, &transfer, NULL);

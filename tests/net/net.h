@@ -38,6 +38,7 @@ struct net_node {
     size_t fd_count;
     bool is_dialled;         /* its address was asked for: it closes after the others */
     unsigned accepted_count; /* connections of those that echo */
+    struct iq_conn *conn;    /* the last of them, until it or another closes */
     unsigned hung_up_count;  /* of these, the ones that have closed */
     struct iq_socket_addr accepted_from, accepted_at;
     struct iq_socket_addr hung_up_from; /* where the last that has closed was then */
@@ -115,6 +116,7 @@ struct net_call {
 
     /* What became of it */
     struct net *net;
+    struct iq_conn *conn; /* while it is open */
     uint64_t sent, received;
     uint64_t code;
     struct iq_socket_addr local_addr, remote_addr;
@@ -123,7 +125,7 @@ struct net_call {
     char reason[64];
     bool is_equal; /* all came back as it was, and then the end */
 
-    bool stays; /* to be set: the other side hangs up */
+    bool stays; /* to be set: it does not hang up when everything is back */
 };
 
 extern const struct iq_protocol_handler net_call_handler;

@@ -8,6 +8,7 @@ static void echo_accept(struct iq_conn *conn)
     struct net_node *node = iq_conn_data(conn);
 
     node->accepted_count++;
+    node->conn = conn;
     node->accepted_from = *iq_conn_remote_addr(conn);
     node->accepted_at = *iq_conn_local_addr(conn);
 }
@@ -32,6 +33,7 @@ static void echo_closed(struct iq_conn *conn, const struct iq_close_reason *why)
     struct net_node *node = iq_conn_data(conn);
 
     node->hung_up_count++;
+    node->conn = NULL;
     node->hung_up_from = *iq_conn_remote_addr(conn);
 }
 
@@ -86,6 +88,7 @@ static void call_connect(struct iq_conn *conn)
     struct iq_stream *stream;
 
     call->connected_count++;
+    call->conn = conn;
     call->local_addr = *iq_conn_local_addr(conn);
     call->remote_addr = *iq_conn_remote_addr(conn);
     assert_int_equal(iq_conn_open_bi(&stream, conn), 0);
@@ -127,6 +130,7 @@ static void call_ready(struct iq_stream *stream)
 void net_note_end(struct net_call *call, const struct iq_close_reason *why)
 {
     call->closed_count++;
+    call->conn = NULL;
     call->how = why->how;
     call->code = why->code;
     (void)snprintf(call->reason, sizeof(call->reason), "%s", why->text);
