@@ -6,7 +6,8 @@
  * lost if that fails.  Once the old path has fallen silent the connection moves at once: ngtcp2
  * lets a validation wait for room in the congestion window, which what is lost on a dead path
  * fills. There is one attempt at a time, because each takes an id that only a working path can
- * replace.
+ * replace.  One that fails while the old path works is not repeated before the old path falls
+ * silent, too: links come up slowly, and die without a word.
  *
  * When the path has changed, on either side, a PING follows.  The peer of one that only receives
  * learns by it where to send now.  And ngtcp2 up to 1.25 takes down the timer of what is in flight
@@ -54,6 +55,13 @@ static bool is_silent(const struct iq_conn *conn)
     const uint64_t silence_ns = conn->env->agenda.now_ns - conn->heard_ns;
 
     return bytes_in_flight(conn) > 0 && silence_ns > SILENT_PTOS * ngtcp2_conn_get_pto(conn->quic);
+}
+
+void iq_conn_doubt_silent_path(struct iq_conn *conn)
+{
+    if (is_silent(conn)) {
+        iq_conn_doubt_path(conn);
+    }
 }
 
 static void try_path(struct iq_conn *conn)

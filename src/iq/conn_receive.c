@@ -210,6 +210,7 @@ void iq_conn_expire(struct iq_conn *conn)
             iq_conn_fail(conn, rc);
         } else {
             iq_conn_check_sizes(conn);
+            iq_conn_doubt_silent_path(conn);
         }
     }
     iq_agenda_add(&conn->env->agenda, &conn->on_agenda);

@@ -225,6 +225,9 @@ void iq_conn_linger(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_
 /* The network has changed: the connection looks for a path when it has its turn. */
 void iq_conn_doubt_path(struct iq_conn *conn);
 
+/* A timer has expired: so it does, too, if nothing has come back for some probes. */
+void iq_conn_doubt_silent_path(struct iq_conn *conn);
+
 /* Migrates if there is a better path. */
 void iq_conn_follow_path(struct iq_conn *conn);
 

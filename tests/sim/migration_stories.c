@@ -243,6 +243,36 @@ static void tell_moves_too_soon(const struct sim_options *options)
     journey_end(&journey, 18 * SIM_SECOND);
 }
 
+static bool lose_over_old(struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    const struct iq_socket_addr addr = sim_socket_addr(OLD_HOST, 4433);
+
+    return !iq_socket_addr_equal(&datagram->path.local, &addr) &&
+           !iq_socket_addr_equal(&datagram->path.remote, &addr);
+}
+
+static void lose_old(struct sim *sim, void *arg)
+{
+    const struct journey *journey = arg;
+
+    journey->pair.dials->tap = journey->pair.accepts->tap = lose_over_old;
+}
+
+/* The new path did not work when it was tried, and the old one did.  Now it is the other way round,
+ * and no change says so. */
+static void tell_moves_after_all(const struct sim_options *options)
+{
+    struct move to = {.host = NEW_HOST, .old_works = true};
+    struct journey journey;
+
+    journey_begin(&journey, options, 5000000);
+    journey_connect(&journey);
+    journey.pair.dials->tap = lose_from_new;
+    move_after(journey.pair.dials, 500, &to);
+    sim_after(journey.pair.sim, 3 * SIM_SECOND, lose_old, &journey);
+    journey_end(&journey, 2 * MOVE_STALL_NS);
+}
+
 /* A NAT gives the dialling side another port, another address, or both */
 
 enum nat_gives { NAT_PORT = 1, NAT_ADDR = 2 };
@@ -397,6 +427,7 @@ const struct story migration_stories[] = {
     {.name = "path_moves_often", .run = tell_moves_often, .seeds = 2},
     {.name = "path_moves_into_nowhere", .run = tell_moves_into_nowhere, .seeds = 3},
     {.name = "path_moves_too_soon", .run = tell_moves_too_soon, .seeds = 3},
+    {.name = "path_moves_after_all", .run = tell_moves_after_all, .seeds = 3},
     {.name = "path_rebinding", .run = tell_rebinding},
     {.name = "path_flap", .run = tell_flap, .seeds = 100, .weather = STORY_CALM_ONLY},
     {.name = "path_arrives_twice", .run = tell_arrives_twice, .seeds = 5},
