@@ -127,6 +127,8 @@ static void accept_one(struct iq_stream *stream)
     } else if (plays("uni_both_ways")) {
         must("open", iq_conn_open_uni(&answer, iq_stream_conn(stream)));
         send_text(answer, "from the accept side");
+    } else if (plays("delivered")) {
+        iq_stream_finish(stream);
     }
 }
 
@@ -236,6 +238,9 @@ static void hear_answer(struct iq_stream *stream)
 {
     char text[TEXT_MAX + 1];
 
+    if (plays("delivered") && iq_stream_at_end(stream)) {
+        half_done(iq_stream_conn(stream));
+    }
     if (plays("reset_9") || !hear_all(stream, text)) {
         return;
     }
@@ -271,7 +276,7 @@ static void say_delivered(struct iq_stream *stream)
 {
     if (plays("delivered")) {
         printf("{\"event\":\"delivered\"}\n");
-        done(iq_stream_conn(stream));
+        half_done(iq_stream_conn(stream));
     }
 }
 

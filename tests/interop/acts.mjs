@@ -29,7 +29,8 @@ act('uni_both_ways', {
     accept: [{ event: 'heard', texts: ['from the connect side'] }],
     connect: [{ event: 'heard', texts: ['from the accept side'] }],
 });
-// iroh's stopped() without a code.  The accept side keeps its own side open meanwhile.
+// iroh's stopped() without a code.  The accept side ends its own side when it has read all: what
+// has been delivered may still wait to be read, and a close would take it away.
 act('delivered', {
     accept: [{ event: 'heard', texts: ['all of it'] }],
     connect: [{ event: 'delivered' }],

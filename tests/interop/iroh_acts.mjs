@@ -69,8 +69,9 @@ const accepts = {
         await send(await connection.openUni(), 'from the accept side');
     },
     async delivered(connection) {
-        const { recv } = await connection.acceptBi();
-        say('heard', { texts: [await hear(recv)] });
+        const stream = await connection.acceptBi();
+        say('heard', { texts: [await hear(stream.recv)] });
+        await stream.send.finish();
     },
     // The binding lets nothing go before its garbage is collected: this is what a drop does.
     async dropped(connection) {
@@ -111,6 +112,7 @@ const connects = {
         const stream = await connection.openBi();
         await send(stream.send, 'all of it');
         say((await stream.send.stopped()) === null ? 'delivered' : 'stopped');
+        await hear(stream.recv);
     },
     async dropped(connection) {
         const stream = await connection.openBi();
