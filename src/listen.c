@@ -19,9 +19,12 @@
 #include "signals.h"
 #include "trace.h"
 
-/* How long requests may go on after the signal to end, and how often to look whether they do. */
+/* How long requests may go on after the signal to end, how often to look whether they do, and for
+ * how long there must be none: a client that finds the close beside the end of its answer may take
+ * the answer for cut off. */
 #define DRAIN_SECONDS 10.0
 #define DRAIN_TICK    0.1
+#define DRAIN_QUIET   5 /* ticks */
 
 struct service {
     const struct options *options;
@@ -30,7 +33,7 @@ struct service {
     struct h3_echo h3; /* with --http3 */
     struct iq_h3_app h3_app;
     ev_timer drain; /* active once the sessions of HTTP/3 are to end */
-    int drain_ticks;
+    int drain_ticks, quiet_ticks;
     const struct iq_conn *only; /* with --once: the connection that it is */
     bool is_over;
     uint64_t streams_begun;
@@ -240,14 +243,20 @@ static void serve_http3(struct service *service)
                                            .anonymous = true};
 }
 
+/* No session is left, or none has anything to do, or it has taken too long. */
+static bool has_drained(struct service *service)
+{
+    service->drain_ticks++;
+    service->quiet_ticks = h3_echo_is_busy(&service->h3) ? 0 : service->quiet_ticks + 1;
+    return !h3_echo_shut_down(&service->h3) || service->quiet_ticks == DRAIN_QUIET ||
+           service->drain_ticks * DRAIN_TICK > DRAIN_SECONDS;
+}
+
 static void on_drain_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    struct service *service = timer->data;
-
-    service->drain_ticks++;
-    if (!h3_echo_is_busy(&service->h3) || service->drain_ticks * DRAIN_TICK > DRAIN_SECONDS) {
+    if (has_drained(timer->data)) {
         ev_timer_stop(loop, timer);
-        end(service, EXIT_FINE);
+        end(timer->data, EXIT_FINE);
     }
 }
 
