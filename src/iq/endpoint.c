@@ -86,7 +86,7 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
     iq_heap_init(&self->env.timers);
     iq_agenda_init(&self->env.agenda, wire);
     iq_random_fill(self->env.reset_secret, sizeof(self->env.reset_secret));
-    iq_random_fill(self->token_secret, sizeof(self->token_secret));
+    iq_retry_secrets_init(&self->retry_secrets, self->env.agenda.now_ns);
     rc = iq_cid_map_init(&self->env.cids);
     if (rc == 0) {
         rc = iq_cid_map_init(&self->env.reset_tokens);
@@ -116,7 +116,7 @@ void iq_endpoint_free(struct iq_endpoint *endpoint)
     iq_cid_map_release(&endpoint->env.reset_tokens);
     iq_heap_release(&endpoint->env.timers);
     iq_chunk_pool_release(&endpoint->env.chunks);
-    iq_wipe(endpoint->token_secret, sizeof(endpoint->token_secret));
+    iq_retry_secrets_wipe(&endpoint->retry_secrets);
     iq_wipe(endpoint->env.reset_secret, sizeof(endpoint->env.reset_secret));
     free(endpoint);
 }
