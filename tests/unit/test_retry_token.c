@@ -232,6 +232,18 @@ static void test_stolen_secret(void **state)
     }
 }
 
+/* Nobody has come for hours: then they are made as before. */
+static void test_after_a_pause(void **state)
+{
+    uint64_t now_ns = MADE_AT_NS;
+
+    for (uint64_t pause_s = 60; pause_s < 24 * 3600; pause_s += 977) {
+        now_ns += pause_s * SECOND;
+        assert_true(iq_retry_token_make(token, &secrets, &made_for, now_ns));
+        assert_true(is_good_at(now_ns + IQ_RETRY_TOKEN_NS - 1));
+    }
+}
+
 /* For a day, used every second: each token is good, and no secret comes back. */
 static void test_a_day(void **state)
 {
@@ -263,7 +275,7 @@ int main(void)
         TEST(test_bearers),          TEST(test_each_length),     TEST(test_each_bit),
         TEST(test_random_bytes),     TEST(test_whose_they_are),  TEST(test_no_two_are_equal),
         TEST(test_another_endpoint), TEST(test_secret_of_zeros), TEST(test_over_the_change),
-        TEST(test_stolen_secret),    TEST(test_a_day),
+        TEST(test_stolen_secret),    TEST(test_after_a_pause),   TEST(test_a_day),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
