@@ -15,9 +15,12 @@
 #define SHORT_HEADER_MASK 0x80 /* zero in a short header.  RFC 8999, section 5 */
 
 /* RFC 9000, section 10.3.3: what a stateless reset answers could be one, so that each is shorter
- * than that, and two endpoints that have forgotten each other fall silent. */
+ * than that.  By the one byte that the RFC asks for, two endpoints that have forgotten each other
+ * would fall silent after 23 of them; by three, after eight.  No packet with one of our ids is so
+ * short (29 bytes, section 5.4.2 of RFC 9001) that it would get no answer. */
 #define RESET_LEN_MAX 43
 #define RESET_LEN_MIN (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN)
+#define RESET_SHORTER 3
 
 /* One every 100 ms, up to 100 at once. */
 #define RESET_INTERVAL_NS (100 * NGTCP2_MILLISECONDS)
@@ -79,10 +82,11 @@ static void reset(struct iq_endpoint *endpoint, const struct iq_datagrams *datag
     uint8_t packet[RESET_LEN_MAX];
     uint8_t token[NGTCP2_STATELESS_RESET_TOKENLEN];
     uint8_t random[RESET_LEN_MAX - NGTCP2_STATELESS_RESET_TOKENLEN];
-    const size_t len = datagram->len > RESET_LEN_MAX ? RESET_LEN_MAX : datagram->len - 1;
+    const size_t len_max = datagram->len - RESET_SHORTER;
+    const size_t len = len_max < RESET_LEN_MAX ? len_max : RESET_LEN_MAX;
     ngtcp2_cid cid;
 
-    if (datagram->len <= RESET_LEN_MIN || !may_reset(endpoint)) {
+    if (datagram->len < RESET_LEN_MIN + RESET_SHORTER || !may_reset(endpoint)) {
         return;
     }
     ngtcp2_cid_init(&cid, header->dcid, header->dcidlen);
