@@ -31,8 +31,8 @@ struct iq_incoming;
 /*
  * Makes an endpoint on `loop`.  `config` may be NULL.  IQ_ERR_INVALID_ADDR for a `bind` that is no
  * address, IQ_ERR_ADDR_IN_USE, IQ_ERR_ADDR_NOT_OURS, IQ_ERR_PERMISSION, IQ_ERR_SYSTEM,
- * IQ_ERR_INVALID_CERT for a `certificate` that cannot be read or whose key is another,
- * IQ_ERR_CRYPTO, IQ_ERR_NOMEM.
+ * IQ_ERR_INVALID_CERT for a `certificate` that cannot be read, or without its key,
+ * IQ_ERR_INVALID_CONFIG for a number out of its range (config.h), IQ_ERR_CRYPTO, IQ_ERR_NOMEM.
  */
 IQ_MUST_CHECK int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
                                    const struct iq_endpoint_config *config);

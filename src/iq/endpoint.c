@@ -1,7 +1,6 @@
 /*
  * An endpoint: gives each datagram to its connection, and each connection its turn.
  */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,26 @@
 /* What the wire can carry.  RFC 9000, sections 4.6 and 16. */
 #define STREAMS_MAX (UINT64_C(1) << 60)
 #define WINDOW_MAX  ((UINT64_C(1) << 62) - 1)
+
+#define DATAGRAM_MAX 65507 /* the most that IPv4 carries */
+#define SESSIONS_MAX (UINT32_C(1) << 30)
+
+static bool is_complete(const struct iq_qlog *qlog)
+{
+    return qlog->open != NULL && qlog->write != NULL && qlog->close != NULL;
+}
+
+static bool is_in_range(const struct iq_endpoint_config *config)
+{
+    const uint16_t size = config->max_datagram_size;
+
+    return config->max_streams_bi <= STREAMS_MAX && config->max_streams_uni <= STREAMS_MAX &&
+           config->stream_window <= WINDOW_MAX && config->conn_window <= WINDOW_MAX &&
+           (size == 0 || (size >= NGTCP2_MAX_UDP_PAYLOAD_SIZE && size <= DATAGRAM_MAX)) &&
+           (config->congestion_control == IQ_CUBIC || config->congestion_control == IQ_BBR) &&
+           config->sessions_max <= SESSIONS_MAX &&
+           (config->qlog == NULL || is_complete(config->qlog));
+}
 
 static void fill_defaults(struct iq_endpoint_config *config)
 {
@@ -28,7 +47,7 @@ static void fill_defaults(struct iq_endpoint_config *config)
         .conn_window = 5000000,
         .stream_send_buffer = 1000000,
         .conn_send_buffer = 10000000,
-        .max_datagram_size = 65507, /* the most that IPv4 carries */
+        .max_datagram_size = DATAGRAM_MAX,
     };
 #define FILL(member) config->member = config->member == 0 ? defaults.member : config->member
     FILL(idle_timeout_ms);
@@ -43,9 +62,6 @@ static void fill_defaults(struct iq_endpoint_config *config)
     FILL(conn_send_buffer);
     FILL(max_datagram_size);
 #undef FILL
-    assert(config->max_datagram_size >= NGTCP2_MAX_UDP_PAYLOAD_SIZE);
-    assert(config->max_streams_bi <= STREAMS_MAX && config->max_streams_uni <= STREAMS_MAX);
-    assert(config->stream_window <= WINDOW_MAX && config->conn_window <= WINDOW_MAX);
     config->secret_key = NULL; /* it and the addresses are the caller's, and were used */
     memset(config->bind, 0, sizeof(config->bind));
 }
@@ -70,8 +86,12 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
                     const struct iq_endpoint_config *config)
 {
     struct iq_endpoint *self;
-    int rc = iq_random_start();
+    int rc;
 
+    if (config != NULL && !is_in_range(config)) {
+        return IQ_ERR_INVALID_CONFIG;
+    }
+    rc = iq_random_start();
     if (rc != 0) {
         return rc;
     }

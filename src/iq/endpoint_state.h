@@ -32,7 +32,7 @@ struct iq_endpoint {
 };
 
 /* An endpoint on `wire`, which it closes at its end.  `config` may be NULL; its `bind` is not for
- * here.  IQ_ERR_NOMEM, IQ_ERR_CRYPTO. */
+ * here.  IQ_ERR_INVALID_CONFIG, IQ_ERR_INVALID_CERT, IQ_ERR_NOMEM, IQ_ERR_CRYPTO. */
 IQ_MUST_CHECK int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
                                   const struct iq_endpoint_config *config);
 
