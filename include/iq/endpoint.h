@@ -51,9 +51,13 @@ struct iq_acceptor {
 };
 
 /* From now on `acceptor`, which must outlive the endpoint, decides about every incoming connection
- * (incoming.h).  NULL: all are refused, which is how an endpoint starts.  A router calls this. */
+ * (incoming.h).  NULL: all are refused, which is how an endpoint starts.  A router calls this, and
+ * stays: an acceptor that waits for on_closed cannot be replaced. */
 void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *acceptor,
                         void *data);
+
+/* Who decides now; NULL: nobody. */
+const struct iq_acceptor *iq_endpoint_acceptor(const struct iq_endpoint *endpoint);
 
 /*
  * Starts to connect to `addr` with `alpn` (both copied).  `data` is the connection's first

@@ -1,6 +1,7 @@
 /*
  * An endpoint: gives each datagram to its connection, and each connection its turn.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,8 +158,14 @@ const struct iq_addr *iq_endpoint_addr(struct iq_endpoint *endpoint)
 void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *acceptor,
                         void *data)
 {
+    assert(endpoint->acceptor == NULL || endpoint->acceptor->on_closed == NULL);
     endpoint->acceptor = acceptor;
     endpoint->acceptor_data = data;
+}
+
+const struct iq_acceptor *iq_endpoint_acceptor(const struct iq_endpoint *endpoint)
+{
+    return endpoint->acceptor;
 }
 
 int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg)
