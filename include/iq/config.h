@@ -15,7 +15,8 @@
 /*
  * Where the events of connections are written, for those who look with qvis: JSON text sequences
  * of draft-ietf-quic-qlog-main-schema, a file for each connection.  None of these functions may be
- * missing or call the library: it is in the middle of something.
+ * missing or call the library: it is in the middle of something.  With ngtcp2 before 1.22.1 a peer
+ * can overflow the stack of who keeps one (CVE-2026-40170).
  */
 struct iq_qlog {
     /* Begins the file of a connection; `name` is unique to it and fit for a file name.  NULL: this
