@@ -10,6 +10,8 @@
 
 #define OFFER "\x13iroh-example/echo/0"
 
+#define HOUR_S UINT64_C(3600)
+
 #define FLIPS 10000
 
 static const struct iq_endpoint_config keeps_sessions = {.sessions_max = 256};
@@ -196,9 +198,9 @@ static void tell_overdue(const struct sim_options *options)
         int64_t jump_s;
         bool resumes;
     } rows[] = {
-        {.wait_s = 3600, .resumes = true},
-        {.wait_s = 3 * 3600},
-        {.jump_s = 8 * 24 * 3600},
+        {.wait_s = HOUR_S, .resumes = true},
+        {.wait_s = 3 * HOUR_S},
+        {.jump_s = INT64_C(8) * 24 * HOUR_S},
         {.wait_s = 60, .resumes = true},
     };
     struct outcome outcome;
