@@ -1,6 +1,6 @@
 /*
  * What an endpoint is told when it is made.  Zero members mean their defaults, which are iroh's
- * where nothing else is said.
+ * where nothing else is said; a number out of its range is IQ_ERR_INVALID_CONFIG.
  *
  *     static const struct iq_endpoint_config config = {.bind = {"127.0.0.1:4433"}};
  */
@@ -14,8 +14,9 @@
 
 /*
  * Where the events of connections are written, for those who look with qvis: JSON text sequences
- * of draft-ietf-quic-qlog-main-schema, a file for each connection.  These functions must not call
- * the library: it is in the middle of something.
+ * of draft-ietf-quic-qlog-main-schema, a file for each connection.  None of these functions may be
+ * missing or call the library: it is in the middle of something.  With ngtcp2 before 1.22.1 a peer
+ * can overflow the stack of who keeps one (CVE-2026-40170).
  */
 struct iq_qlog {
     /* Begins the file of a connection; `name` is unique to it and fit for a file name.  NULL: this
@@ -43,13 +44,15 @@ struct iq_endpoint_config {
     uint32_t connect_timeout_ms; /* 30000, for a dial that has none of its own */
     uint32_t accept_timeout_ms;  /* 10000, for the handshake of a peer that dials; iroh's: 30000 */
     uint64_t max_streams_bi;     /* 100 that the peer may have open at once; at most 2^60 */
-    uint64_t max_streams_uni;    /* 100 */
-    uint64_t stream_window;      /* 1250000 bytes that the peer may send ahead on one stream */
-    uint64_t conn_window;        /* 5000000 bytes on all its streams together; iroh's: no limit */
+    uint64_t max_streams_uni;    /* 100; likewise */
+    uint64_t stream_window;      /* 1250000 bytes that the peer may send ahead on one stream; at
+                                  * most 2^62 - 1 */
+    uint64_t conn_window;        /* 5000000 bytes on all its streams together; at most 2^62 - 1;
+                                  * iroh's: no limit */
     uint64_t stream_send_buffer; /* 1000000 bytes written ahead and not yet acknowledged */
     uint64_t conn_send_buffer;   /* 10000000 bytes on all its streams together, iroh's only limit */
-    uint16_t max_datagram_size;  /* 65507 bytes of UDP payload that discovery may reach, at least
-                                  * 1200; iroh's: 1452.  RFC 9000, section 14.3 */
+    uint16_t max_datagram_size;  /* 65507 bytes of UDP payload that discovery may reach; from 1200
+                                  * to 65507; iroh's: 1452.  RFC 9000, section 14.3 */
     enum iq_congestion_control congestion_control; /* Cubic */
 
     /* How long to look for more datagrams before the loop sleeps, after some have come.  Sleeping
@@ -61,7 +64,7 @@ struct iq_endpoint_config {
      * so that the next connection of the two costs less: it resumes one, and needs no signatures.
      * The peer's id is the one that was proven when the session was made, and is compared again
      * with the one that is dialled; every session is used once.  RFC 8446, section 2.2.  0: none;
-     * iroh keeps 256.  Early data needs them on both sides (protocol.h).
+     * iroh keeps 256; at most 2^30.  Early data needs them on both sides (protocol.h).
      */
     uint32_t sessions_max;
 

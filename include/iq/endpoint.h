@@ -31,8 +31,8 @@ struct iq_incoming;
 /*
  * Makes an endpoint on `loop`.  `config` may be NULL.  IQ_ERR_INVALID_ADDR for a `bind` that is no
  * address, IQ_ERR_ADDR_IN_USE, IQ_ERR_ADDR_NOT_OURS, IQ_ERR_PERMISSION, IQ_ERR_SYSTEM,
- * IQ_ERR_INVALID_CERT for a `certificate` that cannot be read or whose key is another,
- * IQ_ERR_CRYPTO, IQ_ERR_NOMEM.
+ * IQ_ERR_INVALID_CERT for a `certificate` that cannot be read, or without its key,
+ * IQ_ERR_INVALID_CONFIG for a number out of its range (config.h), IQ_ERR_CRYPTO, IQ_ERR_NOMEM.
  */
 IQ_MUST_CHECK int iq_endpoint_bind(struct iq_endpoint **endpoint, struct ev_loop *loop,
                                    const struct iq_endpoint_config *config);
@@ -51,9 +51,13 @@ struct iq_acceptor {
 };
 
 /* From now on `acceptor`, which must outlive the endpoint, decides about every incoming connection
- * (incoming.h).  NULL: all are refused, which is how an endpoint starts.  A router calls this. */
+ * (incoming.h).  NULL: all are refused, which is how an endpoint starts.  A router calls this, and
+ * stays: an acceptor that waits for on_closed cannot be replaced. */
 void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *acceptor,
                         void *data);
+
+/* Who decides now; NULL: nobody. */
+const struct iq_acceptor *iq_endpoint_acceptor(const struct iq_endpoint *endpoint);
 
 /*
  * Starts to connect to `addr` with `alpn` (both copied).  `data` is the connection's first

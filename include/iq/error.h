@@ -34,7 +34,9 @@
     X(IQ_ERR_INVALID_TICKET, -18, "not a ticket")                                                  \
     X(IQ_ERR_UNKNOWN_ALPN, -19, "no route has that ALPN")                                          \
     X(IQ_ERR_UNSUPPORTED, -20, "the peer takes no datagrams")                                      \
-    X(IQ_ERR_INVALID_CERT, -21, "not a certificate with its key")
+    X(IQ_ERR_INVALID_CERT, -21, "not a certificate with its key")                                  \
+    X(IQ_ERR_INVALID_CONFIG, -22, "a setting of the endpoint is out of its range")                 \
+    X(IQ_ERR_TAKEN, -23, "the endpoint has a router or another acceptor already")
 
 enum iq_error {
 #define X(name, value, text) name = (value),

@@ -15,9 +15,11 @@
  * then the peer waits.
  *
  * What breaks RFC 9114 or RFC 9204 ends the connection with the code that they name, or only the
- * request where they say so.  Trailers and informational responses are read over, nothing is
- * pushed. A peer's field section of more than IQ_H3_FIELDS_MAX is answered with status 431, or its
- * request ends with IQ_H3_EXCESSIVE_LOAD.
+ * request where they say so.  A malformed message that nghttp3 cannot go on behind ends the
+ * connection too, as RFC 9114, section 8, allows: one whose body is not as long as its
+ * content-length says, and from nghttp3 1.11 on every one.  Trailers and informational responses
+ * are read over, nothing is pushed.  A peer's field section of more than IQ_H3_FIELDS_MAX is
+ * answered with status 431, or its request ends with IQ_H3_EXCESSIVE_LOAD.
  */
 #ifndef IQ_H3_H
 #define IQ_H3_H

@@ -41,7 +41,8 @@ IQ_MUST_CHECK int iq_incoming_accept(struct iq_incoming *incoming, const struct 
 void iq_incoming_refuse(struct iq_incoming *incoming);
 
 /* Makes the peer prove its address first: it comes back with a token, validated.  RFC 9000, section
- * 8.1.2.  IQ_ERR_VALIDATED if it has proven it, IQ_ERR_CLOSED if it is decided already. */
+ * 8.1.2.  The token is good for ten seconds; who brings another one sees INVALID_TOKEN, and is not
+ * shown.  IQ_ERR_VALIDATED if it has proven it, IQ_ERR_CLOSED if it is decided already. */
 IQ_MUST_CHECK int iq_incoming_retry(struct iq_incoming *incoming);
 
 /* No answer at all: the peer times out. */

@@ -26,7 +26,8 @@ struct iq_router;
  * Takes the endpoint over, unless it fails, and accepts connections.  `routes` ends with a zero
  * entry and is copied with its strings; what outlives what says iq_router_remove().  An ALPN
  * matches exactly, byte for byte; of several that a peer offers, the first of `routes` is spoken.
- * IQ_ERR_NOMEM, IQ_ERR_INVALID_ALPN.
+ * IQ_ERR_TAKEN for an endpoint that has a router or another acceptor already, IQ_ERR_NOMEM,
+ * IQ_ERR_INVALID_ALPN.
  */
 IQ_MUST_CHECK int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
                                   const struct iq_route *routes);

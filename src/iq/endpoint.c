@@ -15,6 +15,26 @@
 #define STREAMS_MAX (UINT64_C(1) << 60)
 #define WINDOW_MAX  ((UINT64_C(1) << 62) - 1)
 
+#define DATAGRAM_MAX 65507 /* the most that IPv4 carries */
+#define SESSIONS_MAX (UINT32_C(1) << 30)
+
+static bool is_complete(const struct iq_qlog *qlog)
+{
+    return qlog->open != NULL && qlog->write != NULL && qlog->close != NULL;
+}
+
+static bool is_in_range(const struct iq_endpoint_config *config)
+{
+    const uint16_t size = config->max_datagram_size;
+
+    return config->max_streams_bi <= STREAMS_MAX && config->max_streams_uni <= STREAMS_MAX &&
+           config->stream_window <= WINDOW_MAX && config->conn_window <= WINDOW_MAX &&
+           (size == 0 || (size >= NGTCP2_MAX_UDP_PAYLOAD_SIZE && size <= DATAGRAM_MAX)) &&
+           (config->congestion_control == IQ_CUBIC || config->congestion_control == IQ_BBR) &&
+           config->sessions_max <= SESSIONS_MAX &&
+           (config->qlog == NULL || is_complete(config->qlog));
+}
+
 static void fill_defaults(struct iq_endpoint_config *config)
 {
     static const struct iq_endpoint_config defaults = {
@@ -28,7 +48,7 @@ static void fill_defaults(struct iq_endpoint_config *config)
         .conn_window = 5000000,
         .stream_send_buffer = 1000000,
         .conn_send_buffer = 10000000,
-        .max_datagram_size = 65507, /* the most that IPv4 carries */
+        .max_datagram_size = DATAGRAM_MAX,
     };
 #define FILL(member) config->member = config->member == 0 ? defaults.member : config->member
     FILL(idle_timeout_ms);
@@ -43,9 +63,6 @@ static void fill_defaults(struct iq_endpoint_config *config)
     FILL(conn_send_buffer);
     FILL(max_datagram_size);
 #undef FILL
-    assert(config->max_datagram_size >= NGTCP2_MAX_UDP_PAYLOAD_SIZE);
-    assert(config->max_streams_bi <= STREAMS_MAX && config->max_streams_uni <= STREAMS_MAX);
-    assert(config->stream_window <= WINDOW_MAX && config->conn_window <= WINDOW_MAX);
     config->secret_key = NULL; /* it and the addresses are the caller's, and were used */
     memset(config->bind, 0, sizeof(config->bind));
 }
@@ -70,8 +87,12 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
                     const struct iq_endpoint_config *config)
 {
     struct iq_endpoint *self;
-    int rc = iq_random_start();
+    int rc;
 
+    if (config != NULL && !is_in_range(config)) {
+        return IQ_ERR_INVALID_CONFIG;
+    }
+    rc = iq_random_start();
     if (rc != 0) {
         return rc;
     }
@@ -86,7 +107,7 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
     iq_heap_init(&self->env.timers);
     iq_agenda_init(&self->env.agenda, wire);
     iq_random_fill(self->env.reset_secret, sizeof(self->env.reset_secret));
-    iq_random_fill(self->token_secret, sizeof(self->token_secret));
+    iq_retry_secrets_init(&self->retry_secrets, self->env.agenda.now_ns);
     rc = iq_cid_map_init(&self->env.cids);
     if (rc == 0) {
         rc = iq_cid_map_init(&self->env.reset_tokens);
@@ -116,7 +137,7 @@ void iq_endpoint_free(struct iq_endpoint *endpoint)
     iq_cid_map_release(&endpoint->env.reset_tokens);
     iq_heap_release(&endpoint->env.timers);
     iq_chunk_pool_release(&endpoint->env.chunks);
-    iq_wipe(endpoint->token_secret, sizeof(endpoint->token_secret));
+    iq_retry_secrets_wipe(&endpoint->retry_secrets);
     iq_wipe(endpoint->env.reset_secret, sizeof(endpoint->env.reset_secret));
     free(endpoint);
 }
@@ -137,8 +158,14 @@ const struct iq_addr *iq_endpoint_addr(struct iq_endpoint *endpoint)
 void iq_endpoint_listen(struct iq_endpoint *endpoint, const struct iq_acceptor *acceptor,
                         void *data)
 {
+    assert(endpoint->acceptor == NULL || endpoint->acceptor->on_closed == NULL);
     endpoint->acceptor = acceptor;
     endpoint->acceptor_data = data;
+}
+
+const struct iq_acceptor *iq_endpoint_acceptor(const struct iq_endpoint *endpoint)
+{
+    return endpoint->acceptor;
 }
 
 int iq_endpoint_close(struct iq_endpoint *endpoint, void (*closed)(void *arg), void *arg)

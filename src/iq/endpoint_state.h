@@ -14,6 +14,7 @@
 
 #include "conn_state.h"
 #include "iq/endpoint.h"
+#include "retry_token.h"
 #include "wire.h"
 
 struct iq_endpoint {
@@ -22,7 +23,7 @@ struct iq_endpoint {
     struct iq_addr addr; /* what iq_endpoint_addr() returned last */
     const struct iq_acceptor *acceptor;
     void *acceptor_data;
-    uint8_t token_secret[32]; /* seals the tokens of Retry packets */
+    struct iq_retry_secrets retry_secrets;
     uint64_t resets_until_ns; /* stateless resets have used up the time until then */
     bool closing;             /* iq_endpoint_close() was called */
     bool shutdown_told;       /* every handler has heard of it */
@@ -31,7 +32,7 @@ struct iq_endpoint {
 };
 
 /* An endpoint on `wire`, which it closes at its end.  `config` may be NULL; its `bind` is not for
- * here.  IQ_ERR_NOMEM, IQ_ERR_CRYPTO. */
+ * here.  IQ_ERR_INVALID_CONFIG, IQ_ERR_INVALID_CERT, IQ_ERR_NOMEM, IQ_ERR_CRYPTO. */
 IQ_MUST_CHECK int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
                                   const struct iq_endpoint_config *config);
 

@@ -52,9 +52,13 @@ int iq_router_spawn(struct iq_router **router, struct iq_endpoint *endpoint,
                     const struct iq_route *routes)
 {
     static const struct iq_acceptor acceptor = {.on_incoming = on_incoming, .on_closed = on_closed};
-    struct iq_router *self = calloc(1, sizeof(*self));
+    struct iq_router *self;
     int rc;
 
+    if (iq_endpoint_acceptor(endpoint) != NULL) {
+        return IQ_ERR_TAKEN;
+    }
+    self = calloc(1, sizeof(*self));
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }

@@ -149,7 +149,7 @@ static SSL_CTX *new_ctx(void)
 
 static int read_certificate(struct iq_tls *tls, const struct iq_endpoint_config *config)
 {
-    if (config->certificate_key == NULL) {
+    if (config->certificate == NULL || config->certificate_key == NULL) {
         return IQ_ERR_INVALID_CERT;
     }
     return iq_certificate_read(&tls->certificate, config->certificate, config->certificate_key);
@@ -176,7 +176,7 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
         iq_tls_free(self);
         return IQ_ERR_CRYPTO;
     }
-    if (config->certificate != NULL) {
+    if (config->certificate != NULL || config->certificate_key != NULL) {
         const int rc = read_certificate(self, config);
 
         if (rc != 0) {

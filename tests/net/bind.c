@@ -41,6 +41,61 @@ static const struct error_row {
     {"two in one", {.bind = {"127.0.0.1:0,127.0.0.2:0"}}, IQ_ERR_INVALID_ADDR},
 };
 
+/* Numbers that no endpoint can have, and halves. */
+static const struct iq_qlog qlog_of_nothing = {0};
+
+static const struct error_row range_rows[] = {
+    {"streams that are counted in 61 bits",
+     {.max_streams_bi = (UINT64_C(1) << 60) + 1},
+     IQ_ERR_INVALID_CONFIG},
+    {"of one direction", {.max_streams_uni = UINT64_MAX}, IQ_ERR_INVALID_CONFIG},
+    {"a window of 2^62", {.stream_window = UINT64_C(1) << 62}, IQ_ERR_INVALID_CONFIG},
+    {"of a connection", {.conn_window = UINT64_MAX}, IQ_ERR_INVALID_CONFIG},
+    {"datagrams below QUIC's least", {.max_datagram_size = 1199}, IQ_ERR_INVALID_CONFIG},
+    {"of one byte", {.max_datagram_size = 1}, IQ_ERR_INVALID_CONFIG},
+    {"beyond IPv4's most", {.max_datagram_size = 65508}, IQ_ERR_INVALID_CONFIG},
+    {"a control nobody knows",
+     {.congestion_control = (enum iq_congestion_control)2},
+     IQ_ERR_INVALID_CONFIG},
+    {"more sessions than can be counted",
+     {.sessions_max = (UINT32_C(1) << 30) + 1},
+     IQ_ERR_INVALID_CONFIG},
+    {"a qlog without functions", {.qlog = &qlog_of_nothing}, IQ_ERR_INVALID_CONFIG},
+    {"a certificate without a key", {.certificate = "?"}, IQ_ERR_INVALID_CERT},
+    {"a key without a certificate", {.certificate_key = "?"}, IQ_ERR_INVALID_CERT},
+};
+
+static const struct iq_endpoint_config extremes[] = {
+    {.max_streams_bi = UINT64_C(1) << 60,
+     .max_streams_uni = UINT64_C(1) << 60,
+     .stream_window = (UINT64_C(1) << 62) - 1,
+     .conn_window = (UINT64_C(1) << 62) - 1,
+     .stream_send_buffer = UINT64_MAX,
+     .conn_send_buffer = UINT64_MAX,
+     .idle_timeout_ms = UINT32_MAX,
+     .keep_alive_ms = UINT32_MAX,
+     .connect_timeout_ms = UINT32_MAX,
+     .accept_timeout_ms = UINT32_MAX,
+     .max_datagram_size = 65507,
+     .sessions_max = UINT32_C(1) << 30,
+     .congestion_control = IQ_BBR,
+     .bind = {"127.0.0.1:0"}},
+    {.max_streams_bi = 1,
+     .max_streams_uni = 1,
+     .stream_window = 1,
+     .conn_window = 1,
+     .stream_send_buffer = 1,
+     .conn_send_buffer = 1,
+     .accept_timeout_ms = 5000,
+     .connect_timeout_ms = 5000,
+     .keep_alive_ms = 1,
+     .max_datagram_size = 1200,
+     .sessions_max = 1,
+     .bind = {"127.0.0.1:0"}},
+};
+
+#define EXTREME_COUNT (sizeof(extremes) / sizeof(extremes[0]))
+
 /* The endpoint's pointer stays as it was, and so does the number of open files. */
 static void assert_fails(struct net *net, const char *name, const struct iq_endpoint_config *config,
                          int error)
@@ -65,6 +120,38 @@ static void test_errors(void **state)
         assert_fails(net, error_rows[i].name, &error_rows[i].config, error_rows[i].error);
     }
     net_run(net); /* nothing of them keeps the loop running */
+}
+
+static void test_out_of_range(void **state)
+{
+    struct net *net = *state;
+
+    for (size_t i = 0; i < sizeof(range_rows) / sizeof(range_rows[0]); i++) {
+        assert_fails(net, range_rows[i].name, &range_rows[i].config, range_rows[i].error);
+    }
+    net_run(net);
+}
+
+/* Of what can be set, all works. */
+static void test_extremes(void **state)
+{
+    struct net *net = *state;
+
+    struct net_call calls[EXTREME_COUNT] = {0};
+
+    for (size_t i = 0; i < EXTREME_COUNT; i++) {
+        struct net_node *accepts = net_bind_config(net, &extremes[i]);
+        const struct net_node *dials = net_bind_config(net, &extremes[i]);
+        const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+
+        net_echo(accepts);
+        calls[i].len = 13;
+        net_dial(&calls[i], dials, &to);
+    }
+    net_run(net);
+    for (size_t i = 0; i < EXTREME_COUNT; i++) {
+        assert_true(net_is_done(&calls[i]));
+    }
 }
 
 static void test_port_in_use(void **state)
@@ -162,6 +249,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_errors, net_set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_out_of_range, net_set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_extremes, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_port_in_use, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_port_is_free_again, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_mapped, net_set_up, net_tear_down),

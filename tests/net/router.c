@@ -111,6 +111,50 @@ static void test_exact_match(void **state)
     }
 }
 
+/* An endpoint has one router, and that one goes on. */
+static void test_second_router(void **state)
+{
+    static const struct iq_route none[] = {{0}};
+    struct net *net = *state;
+    struct net_node *accepts = net_listen(net, "127.0.0.1:0");
+    const struct net_node *dials = net_bind(net, "127.0.0.1:0");
+    const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+    struct iq_router *const untouched = (void *)net;
+    struct iq_router *router = untouched;
+    struct net_call call = {.len = 13};
+
+    assert_int_equal(iq_router_spawn(&router, accepts->endpoint, none), IQ_ERR_TAKEN);
+    assert_ptr_equal(router, untouched);
+    net_dial(&call, dials, &to);
+    net_run(net);
+    assert_true(net_is_done(&call));
+}
+
+static void ignore_all(struct iq_incoming *incoming, void *data) { iq_incoming_ignore(incoming); }
+
+/* One that decides itself has to step aside first. */
+static void test_router_after_an_acceptor(void **state)
+{
+    static const struct iq_acceptor acceptor = {.on_incoming = ignore_all};
+    static const struct iq_route none[] = {{0}};
+    struct net *net = *state;
+    struct net_node *accepts = net_bind(net, "127.0.0.1:0");
+    const struct net_node *dials = net_bind(net, "127.0.0.1:0");
+    const struct iq_addr to = net_addr(accepts, "127.0.0.1");
+    struct net_call call = {.len = 13};
+    struct iq_router *router;
+
+    assert_null(iq_endpoint_acceptor(accepts->endpoint));
+    iq_endpoint_listen(accepts->endpoint, &acceptor, NULL);
+    assert_ptr_equal(iq_endpoint_acceptor(accepts->endpoint), &acceptor);
+    assert_int_equal(iq_router_spawn(&router, accepts->endpoint, none), IQ_ERR_TAKEN);
+    iq_endpoint_listen(accepts->endpoint, NULL, NULL);
+    net_echo(accepts);
+    net_dial(&call, dials, &to);
+    net_run(net);
+    assert_true(net_is_done(&call));
+}
+
 static void test_no_routes(void **state)
 {
     static const struct iq_route none[] = {{0}};
@@ -388,6 +432,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_exact_match, net_set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_second_router, net_set_up, net_tear_down),
+        cmocka_unit_test_setup_teardown(test_router_after_an_acceptor, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_no_routes, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_shared_data, net_set_up, net_tear_down),
         cmocka_unit_test_setup_teardown(test_bad_alpn, net_set_up, net_tear_down),

@@ -219,7 +219,7 @@ static void expect_outcome(const struct sim *sim, const struct row *row, const s
 static void tell_row(const struct sim_options *options, const struct row *row)
 {
     const struct iq_endpoint_config config = {.certificate = row->has_cert ? cert_text : NULL,
-                                              .certificate_key = key_text,
+                                              .certificate_key = row->has_cert ? key_text : NULL,
                                               .sessions_max = 16};
     struct sim *sim = sim_new(options);
     struct sim_node *accepts, *raw;
@@ -313,6 +313,7 @@ static void tell_wrong_certs(const struct sim_options *options)
     {
         const struct iq_endpoint_config wrong[] = {
             {.certificate = cert_text},
+            {.certificate_key = key_text},
             {.certificate = cert_text, .certificate_key = ""},
             {.certificate = cert_text, .certificate_key = cert_text},
             {.certificate = cert_text, .certificate_key = other_key},

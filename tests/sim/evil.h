@@ -50,8 +50,11 @@ struct evil {
     bool completed;
     bool was_resumed;
     bool was_retried;
-    bool has_heard_hello;    /* the peer's ClientHello, and */
-    bool heard_server_name;  /* a server's name in it */
+    bool has_heard_hello;   /* the peer's ClientHello, and */
+    bool heard_server_name; /* a server's name in it */
+    uint8_t hello[2000];    /* the same, as everybody can read it on the way */
+    size_t hello_len;
+    bool heard_key;          /* the peer has shown its own */
     unsigned datagram_count; /* that it has received */
     size_t longest_datagram;
     unsigned closed_count;

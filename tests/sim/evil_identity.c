@@ -278,6 +278,36 @@ static const struct answer_row {
      .code = 0x132}, /* OpenSSL sees that by itself */
 };
 
+/* Whether these bytes hold an id, or a text form of it. */
+static bool tells(const uint8_t *bytes, size_t len, const struct iq_id *id)
+{
+    char hex[IQ_ID_STR_SIZE], z32[IQ_ID_Z32_STR_SIZE];
+
+    (void)iq_id_str(id, hex);
+    (void)iq_id_z32_str(id, z32);
+    for (size_t at = 0; at + IQ_KEY_LEN <= len; at++) {
+        if (memcmp(bytes + at, id->key, IQ_KEY_LEN) == 0 || memcmp(bytes + at, hex, 16) == 0 ||
+            memcmp(bytes + at, z32, 16) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Anybody can read a ClientHello: it names neither side.  And the side that dials shows its key to
+ * the one that it has dialled, and to nobody else. */
+static void expect_discreet(const struct sim_node *dials, const struct evil *evil, bool is_good)
+{
+    const struct sim *sim = dials->sim;
+    struct iq_secret_key key;
+
+    iq_secret_key_from_seed(&key, good_seed);
+    SIM_EXPECT(sim, evil->has_heard_hello && !evil->heard_server_name && evil->hello_len > 0);
+    SIM_EXPECT(sim, !tells(evil->hello, evil->hello_len, &key.id));
+    SIM_EXPECT(sim, !tells(evil->hello, evil->hello_len, iq_endpoint_id(dials->endpoint)));
+    SIM_EXPECT(sim, evil->heard_key == is_good);
+}
+
 static void answer_row(const struct sim_options *options, const struct answer_row *row)
 {
     struct sim *sim = sim_new(options);
@@ -304,7 +334,7 @@ static void answer_row(const struct sim_options *options, const struct answer_ro
         SIM_FAIL(sim, "%s: handler called %u times, closed %u, how %d, code %#llx", row->name,
                  heard.opened, heard.closed, (int)heard.how, (unsigned long long)heard.code);
     }
-    SIM_EXPECT(sim, evil.has_heard_hello && !evil.heard_server_name);
+    expect_discreet(dials, &evil, row->is_good);
     evil_free(&evil);
     sim_free(sim);
 }

@@ -1,12 +1,16 @@
 /* Tickets in the wrong hands, or damaged: nobody becomes somebody else with one. */
 #include <string.h>
+#include <time.h>
 
+#include "clock.h"
 #include "evil.h"
 #include "note.h"
 
 #define A_WHILE (60 * SIM_SECOND)
 
 #define OFFER "\x13iroh-example/echo/0"
+
+#define HOUR_S UINT64_C(3600)
 
 #define FLIPS 10000
 
@@ -30,7 +34,7 @@ struct client {
 struct scene {
     struct sim *sim;
     struct sim_node *accepts;
-    struct iq_route routes[2];
+    struct iq_route routes[3];
     struct note heard;
 };
 
@@ -39,6 +43,8 @@ static void begin(struct scene *self, const struct sim_options *options)
     *self = (struct scene){.sim = sim_new(options)};
     self->routes[0] =
         (struct iq_route){.alpn = APP_ALPN, .handler = &note_handler, .data = &self->heard};
+    self->routes[1] =
+        (struct iq_route){.alpn = "another/0", .handler = &note_handler, .data = &self->heard};
     self->accepts = sim_add_endpoint(self->sim, &keeps_sessions);
     watch_listen(self->accepts, self->routes);
 }
@@ -173,6 +179,70 @@ static void tell_elsewhere(const struct sim_options *options)
     sim_free(self.sim);
 }
 
+/* One who holds that his ticket was made just now. */
+static void make_young(struct client *client)
+{
+    SSL_SESSION *session = session_from(&client->ticket);
+
+    SIM_EXPECT(client->node->sim, SSL_SESSION_set_time_ex(session, time(NULL)) != 0);
+    keep_ticket(client, session);
+    SSL_SESSION_free(session);
+}
+
+/* How old a session is says the side that answers: after two hours, or when its clock was set, it
+ * knows it no more, and its peer shows his key as at first. */
+static void tell_overdue(const struct sim_options *options)
+{
+    static const struct {
+        uint64_t wait_s;
+        int64_t jump_s;
+        bool resumes;
+    } rows[] = {
+        {.wait_s = HOUR_S, .resumes = true},
+        {.wait_s = 3 * HOUR_S},
+        {.jump_s = INT64_C(8) * 24 * HOUR_S},
+        {.wait_s = 60, .resumes = true},
+    };
+    struct outcome outcome;
+    struct client client;
+    struct scene self;
+    size_t i;
+
+    begin(&self, options);
+    client = make_client(&self, "the seed of one with much time.,");
+    SIM_EXPECT(self.sim, dial(&self, &client, self.accepts, NULL).opened);
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sim_run_for(self.sim, rows[i].wait_s * SIM_SECOND);
+        sim_clock_jump(rows[i].jump_s);
+        make_young(&client);
+        outcome = dial(&self, &client, self.accepts, &client.ticket);
+        SIM_EXPECT(self.sim, outcome.opened && outcome.resumed == rows[i].resumes);
+    }
+    sim_free(self.sim);
+}
+
+/* A ticket of one protocol, brought to another: who it is stays who it is, and what is spoken is
+ * what was offered this time. */
+static void tell_change_of_alpn(const struct sim_options *options)
+{
+    struct outcome outcome;
+    struct client client;
+    struct scene self;
+
+    begin(&self, options);
+    client = make_client(&self, "the seed of one of many tongues.");
+    SIM_EXPECT(self.sim, dial(&self, &client, self.accepts, NULL).opened);
+    client.options.alpn = "\x09"
+                          "another/0";
+    outcome = dial(&self, &client, self.accepts, &client.ticket);
+    SIM_EXPECT(self.sim, outcome.opened && strcmp(self.heard.alpn, "another/0") == 0);
+    client.options.alpn = "\x04"
+                          "none";
+    outcome = dial(&self, &client, self.accepts, &client.ticket);
+    SIM_EXPECT(self.sim, !outcome.opened && outcome.code == IQ_CODE_NO_ALPN);
+    sim_free(self.sim);
+}
+
 /* Flips one bit of these bytes of it. */
 static void flip(struct dice *dice, struct ticket *ticket, const unsigned char *bytes, size_t len)
 {
@@ -267,6 +337,8 @@ static void tell_flood(const struct sim_options *options)
 const struct story evil_session_stories[] = {
     {.name = "session_stolen", .run = tell_stolen, .weather = STORY_CALM_ONLY},
     {.name = "session_elsewhere", .run = tell_elsewhere, .weather = STORY_CALM_ONLY},
+    {.name = "session_overdue", .run = tell_overdue, .weather = STORY_CALM_ONLY},
+    {.name = "session_change_of_alpn", .run = tell_change_of_alpn, .weather = STORY_CALM_ONLY},
     {.name = "session_flood", .run = tell_flood, .weather = STORY_CALM_ONLY},
     {.name = "session_damaged", .run = tell_damaged, .weather = STORY_CALM_ONLY},
     {0},

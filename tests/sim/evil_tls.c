@@ -42,6 +42,23 @@ static int note_server_name(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+static void note_message(int is_ours, int version, int type, const void *data, size_t len, SSL *ssl,
+                         void *arg)
+{
+    const uint8_t *message = data;
+    struct evil *self = arg;
+
+    if (is_ours || type != SSL3_RT_HANDSHAKE || len == 0) {
+        return;
+    }
+    if (message[0] == SSL3_MT_CLIENT_HELLO) {
+        SIM_EXPECT(self->node->sim, len <= sizeof(self->hello));
+        memcpy(self->hello, message, len);
+        self->hello_len = len;
+    }
+    self->heard_key = self->heard_key || message[0] == SSL3_MT_CERTIFICATE;
+}
+
 static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
     struct evil *self = SSL_get_app_data(ssl);
@@ -95,6 +112,8 @@ static void start_ctx(struct evil *self)
     SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);
     SSL_CTX_set_alpn_select_cb(self->ctx, choose_alpn, self);
     SSL_CTX_set_client_hello_cb(self->ctx, note_server_name, self);
+    SSL_CTX_set_msg_callback(self->ctx, note_message);
+    SSL_CTX_set_msg_callback_arg(self->ctx, self);
     if (self->options.tickets > 0) {
         (void)SSL_CTX_set_num_tickets(self->ctx, self->options.tickets);
     }

@@ -234,7 +234,8 @@ static void tell_continue(const struct sim_options *options)
     sim_free(pair.pair.sim);
 }
 
-/* A body that is longer or shorter than was said.  RFC 9114, section 4.1.2. */
+/* A body that is longer or shorter than was said (RFC 9114, section 4.1.2) ends the connection, as
+ * section 8 allows: nghttp3 cannot go on behind it. */
 static void tell_wrong_length(const struct sim_options *options)
 {
     static const char *const lengths[] = {"999", "1001", "0"};

@@ -28,6 +28,7 @@ static const struct story *const collections[] = {
     dial_stories,
     race_stories,
     incoming_stories,
+    token_stories,
     router_stories,
     screening_stories,
     stray_stories,

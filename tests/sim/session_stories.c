@@ -122,6 +122,44 @@ static void tell_lost_route(const struct sim_options *options)
     sim_free(self.pair.sim);
 }
 
+/* Who was let in before, and is not welcome any more: his session does not let him in. */
+
+static struct {
+    bool welcome;
+    unsigned asked, resumed;
+} host;
+
+static bool look_at(struct iq_conn *conn)
+{
+    host.asked++;
+    host.resumed += iq_conn_is_resumed(conn);
+    return host.welcome;
+}
+
+static void tell_not_welcome(const struct sim_options *options)
+{
+    struct iq_protocol_handler guarded = note_handler;
+    struct note_pair self;
+
+    guarded.on_accepting = look_at;
+    memset(&host, 0, sizeof(host));
+    host.welcome = true;
+    note_start(&self, options, &keeps_sessions, NULL);
+    self.routes[0].handler = &guarded;
+    watch_listen(self.pair.accepts, self.routes);
+    SIM_EXPECT(self.pair.sim, !connect_again(&self));
+    host.welcome = false;
+    SIM_EXPECT(self.pair.sim, note_dial(&self, APP_ALPN, NULL) == 0);
+    sim_run_for(self.pair.sim, A_WHILE);
+    SIM_EXPECT(self.pair.sim, host.asked == 2 && host.resumed == 1);
+    SIM_EXPECT(self.pair.sim, self.accepts.opened == 1 && self.accepts.closed == 1);
+    SIM_EXPECT(self.pair.sim, self.dials.closed == 2);
+    host.welcome = true;
+    (void)connect_again(&self);
+    SIM_EXPECT(self.pair.sim, host.asked == 3);
+    sim_free(self.pair.sim);
+}
+
 static void swap_addrs(struct sim_node *a, struct sim_node *b)
 {
     const struct iq_socket_addr addr = a->addrs[0];
@@ -224,6 +262,7 @@ const struct story session_stories[] = {
     {.name = "session_each_once", .run = tell_each_once},
     {.name = "session_other_alpn", .run = tell_other_alpn},
     {.name = "session_lost_route", .run = tell_lost_route},
+    {.name = "session_not_welcome", .run = tell_not_welcome},
     {.name = "session_other_peer", .run = tell_other_peer},
     {.name = "session_restart", .run = tell_restart},
     {.name = "session_too_old", .run = tell_too_old},

@@ -66,6 +66,7 @@ extern const struct story stats_stories[];
 extern const struct story dial_stories[];
 extern const struct story race_stories[];
 extern const struct story incoming_stories[];
+extern const struct story token_stories[];
 extern const struct story stray_stories[];
 extern const struct story path_stories[];
 extern const struct story router_stories[];
