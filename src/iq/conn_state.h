@@ -19,8 +19,10 @@
 #include "iq/conn.h"
 #include "iq/stats.h"
 #include "list.h"
+#include "rate.h"
 #include "sockaddr.h"
 #include "stream_state.h"
+#include "tally.h"
 #include "tls.h"
 
 #define IQ_CID_LEN          8     /* of the ids that we choose, as iroh's */
@@ -42,8 +44,12 @@ struct iq_conn_env {
     struct iq_tls *tls;
     struct iq_endpoint_config config; /* with every default filled in */
     uint8_t reset_secret[32];         /* stateless reset tokens are made with it */
-    struct iq_endpoint_stats stats;   /* but for conns_open */
-    bool wire_is_full;                /* nothing may be sent until iq_endpoint_writable() */
+    struct iq_endpoint_stats stats;   /* but for what it says of now */
+    size_t accepted_count;   /* connections that peers have dialled, until they are freed */
+    size_t half_open_count;  /* those of them that have never been open */
+    struct iq_tally by_addr; /* those that have not ended, by the address they have proven */
+    struct iq_tally by_id;   /* and by their peer */
+    bool wire_is_full;       /* nothing may be sent until iq_endpoint_writable() */
 
     /* Written here, then sent at once.  Behind what fills a call there is room for any packet: it
      * may be a probe that is larger than those before, and then goes alone. */
@@ -125,6 +131,15 @@ struct iq_conn {
     bool short_of_streams; /* iq_conn_open_bi() or _uni() has failed */
     bool was_reset;        /* by a stateless reset */
 
+    /* What limits.h is about: conn_limits.c */
+    bool is_half_open;
+    struct iq_tally_entry *in_by_addr, *in_by_id; /* NULL: not counted there */
+    struct iq_rate streams_given;                 /* in the place of abandoned ones */
+    uint64_t streams_owed[2];                     /* and not yet given: both ways, one way */
+    struct iq_rate cids_given;
+    bool wants_too_many_cids;
+    bool may_fall_idle; /* the keep-alive is off */
+
     /* The end */
     struct iq_close_reason why;
     char *why_text;
@@ -193,6 +208,9 @@ void iq_conn_expire(struct iq_conn *conn); /* its timer has come */
 /* Ends the connection for an error that ngtcp2 has returned. */
 void iq_conn_fail(struct iq_conn *conn, int rc);
 
+/* Ends it for a reason of our own, with a code of RFC 9000, section 20.1. */
+void iq_conn_abort(struct iq_conn *conn, uint64_t code, const char *text);
+
 /* conn_deliver.c: calls the handler with all that has been noted. */
 void iq_conn_deliver(struct iq_conn *conn);
 
@@ -258,6 +276,40 @@ void iq_conn_datagrams_release(struct iq_conn_datagrams *datagrams);
  * no packet any more, because the path has changed. */
 bool iq_conn_has_datagram(struct iq_conn *conn);
 void iq_conn_drop_unsent_datagram(struct iq_conn *conn); /* the first */
+
+/* conn_limits.c */
+
+enum iq_screening { IQ_SCREEN_WELCOME, IQ_SCREEN_REFUSE, IQ_SCREEN_DROP };
+
+/* What the limits say of somebody's first datagram, before anything is done for it. */
+enum iq_screening iq_limits_screen(struct iq_conn_env *env, const struct iq_path *path);
+
+/* And whether he has to prove his address first. */
+bool iq_limits_want_retry(struct iq_conn_env *env);
+
+/* Counts a connection that a peer dials, until it is freed.  IQ_ERR_NOMEM. */
+IQ_MUST_CHECK int iq_conn_count(struct iq_conn *conn, bool addr_is_validated);
+void iq_conn_uncount(struct iq_conn *conn);
+
+/* The handshake is complete.  False: that was one too many, and the end of the connection. */
+IQ_MUST_CHECK bool iq_conn_admit(struct iq_conn *conn);
+
+/* It has ended: its peer, and its address, may have another one. */
+void iq_conn_make_place(struct iq_conn *conn);
+
+/* A stream of the peer has ended.  It may open another one: now, or when its time has come. */
+void iq_conn_replace_stream(struct iq_conn *conn, const struct iq_stream *stream);
+void iq_conn_give_owed_streams(struct iq_conn *conn);
+uint64_t iq_conn_owed_streams_at(const struct iq_conn *conn); /* IQ_NEVER: there are none */
+
+/* Whether the peer may have another connection id in the place of one that it has retired. */
+bool iq_conn_may_have_cid(struct iq_conn *conn);
+
+/* Decides whether we keep the connection alive, or let it end by its idle time-out. */
+void iq_conn_keep_alive(struct iq_conn *conn);
+
+/* Closes the connections that hold the most, if all of them hold too much. */
+void iq_limits_shed(struct iq_conn_env *env);
 
 /* conn_stats.c: keeps what ngtcp2 knows, which is about to be freed. */
 void iq_conn_keep_stats(struct iq_conn *conn);
