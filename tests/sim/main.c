@@ -53,6 +53,8 @@ static const struct story *const collections[] = {
     h3_stories,
     h3_rule_stories,
     limits_stories,
+    limits_stream_stories,
+    limits_memory_stories,
 };
 
 #define STORIES_MAX 400
