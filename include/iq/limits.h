@@ -34,10 +34,10 @@ struct iq_limits {
      * RFC 9000, section 20.1).  An idle one takes up to 64 KB. */
     uint64_t conns;
 
-    /* 256 connections from one IPv4 address or one IPv6 /64, the least that one customer of a
-     * provider gets (RFC 6177).  Only what has proven to be there counts, so that nobody is locked
-     * out by somebody who forges his address.  Beyond it newcomers are refused as above.  A service
-     * whose users share addresses (carrier-grade NAT, a large company) needs more. */
+    /* 256 connections from one IPv4 address or one IPv6 /64, in which a host makes up as many
+     * addresses as it likes (RFC 8981).  Only what has proven to be there counts, so that nobody is
+     * locked out by somebody who forges his address.  Beyond it newcomers are refused as above.  A
+     * service whose users share addresses (carrier-grade NAT, a large company) needs more. */
     uint64_t conns_per_addr;
 
     /* 64 connections of one peer id, which is known once the handshake is complete.  The one beyond
