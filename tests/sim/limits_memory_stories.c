@@ -7,11 +7,12 @@
 
 #define A_WHILE (60 * SIM_SECOND)
 
-#define CROWD   10
-#define EACH    500000
-#define MOST    ((size_t)4 << 20)
-#define A_ROUND ((size_t)128 << 10) /* what arrives before anybody looks, and the ends of chunks   \
-                                     */
+#define CROWD 10
+#define EACH  500000
+#define MOST  ((size_t)4 << 20)
+#define A_ROUND                                                                                    \
+    ((size_t)128 << 10) /* what arrives before anybody looks, and the ends of chunks               \
+                         */
 
 static const struct iq_endpoint_config tight = {.limits.buffered_bytes = MOST};
 

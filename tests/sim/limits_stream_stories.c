@@ -142,6 +142,24 @@ static void tell_rapid_reset(const struct sim_options *options)
     }
 }
 
+/* What is owed to a peer comes without any word of it. */
+static void tell_owed_streams(const struct sim_options *options)
+{
+    struct story_pair pair = story_pair(options, NULL, NULL);
+    struct iq_conn *conn = story_connect(&pair, &app_echo, NULL);
+    struct iq_stream *stream;
+
+    sim_run_for(pair.sim, SIM_SECOND);
+    while (watch_open_bi(&stream, conn) == 0) {
+        iq_stream_reset(stream, 7);
+    }
+    sim_run_for(pair.sim, 100 * SIM_MILLISECOND);
+    SIM_EXPECT(pair.sim, ngtcp2_conn_get_streams_bidi_left(conn->quic) < 10);
+    sim_run_for(pair.sim, 2 * SIM_SECOND);
+    SIM_EXPECT(pair.sim, ngtcp2_conn_get_streams_bidi_left(conn->quic) == 100);
+    sim_free(pair.sim);
+}
+
 /* Streams that come to their end are as many as the peer likes. */
 static void tell_honest_streams(const struct sim_options *options)
 {
@@ -219,6 +237,7 @@ static void tell_retired_cids(const struct sim_options *options)
 
 const struct story limits_stream_stories[] = {
     {.name = "limits_rapid_reset", .run = tell_rapid_reset, .weather = STORY_CALM_ONLY},
+    {.name = "limits_owed_streams", .run = tell_owed_streams, .weather = STORY_CALM_ONLY},
     {.name = "limits_honest_streams", .run = tell_honest_streams, .weather = STORY_CALM_ONLY},
     {.name = "limits_retired_cids", .run = tell_retired_cids, .weather = STORY_CALM_ONLY},
     {0},
