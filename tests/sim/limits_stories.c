@@ -373,7 +373,7 @@ static void tell_conns_of(const struct sim_options *options, unsigned count)
     for (i = 0; i + 1 < count; i++) {
         idle[i] = (struct app_task){.len = 1, .stay = true};
         app_dial(&idle[i], pair.dials, pair.accepts);
-        sim_run_for(pair.sim, 50 * SIM_MILLISECOND);
+        sim_run_for(pair.sim, 2 * SIM_MILLISECOND);
     }
     expect_open(&pair, &last, pair.dials);
     expect_refused(&pair, pair.dials, false);
