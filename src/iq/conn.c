@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alpn.h"
+#include "conn_limits.h"
 #include "conn_state.h"
 
 /* Bytes by which a connection is known in one of the endpoint's maps. */

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "conn_state.h"
+#include "conn_limits.h"
 
 /* A connection changes its ids now and then, and a peer that moves about a lot changes them more
  * often. */

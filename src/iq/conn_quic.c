@@ -10,6 +10,7 @@
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
+#include "conn_limits.h"
 #include "conn_state.h"
 #include "random.h"
 

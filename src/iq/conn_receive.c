@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn_limits.h"
 #include "conn_state.h"
 
 /* The end that the peer is not told of. */

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "conn_limits.h"
 #include "conn_state.h"
 
 /* Packets in env->packets that are not sent yet. */

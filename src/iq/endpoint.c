@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn_limits.h"
 #include "defaults.h"
 #include "endpoint_state.h"
 #include "random.h"

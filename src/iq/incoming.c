@@ -8,6 +8,7 @@
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
+#include "conn_limits.h"
 #include "endpoint_state.h"
 #include "iq/incoming.h"
 #include "random.h"

@@ -103,7 +103,8 @@ static void dial_all(struct crowd *crowd, struct sim_node *flooding)
  * answers to the others are on their way within 5 ms. */
 static void tell_flooding_peer(const struct sim_options *options)
 {
-    static const struct iq_endpoint_config accepts = {.limits.conns_per_id = QUIET_COUNT + 1};
+    static const struct iq_endpoint_config accepts = {
+        .limits = {.conns_per_id = QUIET_COUNT + 1, .half_open_before_retry = IQ_UNLIMITED}};
     static struct crowd crowd;
     uint64_t late_ns;
     unsigned i;
