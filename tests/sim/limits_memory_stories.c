@@ -224,8 +224,8 @@ static void fall_idle(const struct sim_options *options, const struct idle_row *
         sim_run_for(sim, A_WHILE);
         SIM_EXPECT(sim, watch_conn(accepts, 0) == NULL);
     }
-    sim_free(sim);
     evil_free(&peer);
+    sim_free(sim);
 }
 
 static void tell_idle(const struct sim_options *options)

@@ -337,10 +337,10 @@ static void tell_ipv6(const struct sim_options *options)
         SIM_EXPECT(sim, i == 2 || peers[i].completed);
     }
     SIM_EXPECT(sim, peers[2].code == IQ_CODE_CONNECTION_REFUSED && !peers[2].completed);
-    sim_free(sim);
     for (i = 0; i < 4; i++) {
         evil_free(&peers[i]);
     }
+    sim_free(sim);
 }
 
 static void tell_conns_per_id(const struct sim_options *options)

@@ -218,8 +218,8 @@ static unsigned move_about(const struct sim_options *options, unsigned count, ui
     }
     SIM_EXPECT(sim, beyond(accepts)->retired_cids_per_s == peer.closed_count);
     *code = peer.closed_count == 0 ? 0 : peer.code;
-    sim_free(sim);
     evil_free(&peer);
+    sim_free(sim);
     return moved;
 }
 
