@@ -133,12 +133,12 @@ struct iq_conn {
 
     /* What limits.h is about: conn_limits.c */
     bool is_half_open;
+    bool wants_too_many_cids;
+    bool may_fall_idle;                           /* the keep-alive is off */
     struct iq_tally_entry *in_by_addr, *in_by_id; /* NULL: not counted there */
     struct iq_rate streams_given;                 /* in the place of abandoned ones */
     uint64_t streams_owed[2];                     /* and not yet given: both ways, one way */
     struct iq_rate cids_given;
-    bool wants_too_many_cids;
-    bool may_fall_idle; /* the keep-alive is off */
 
     /* The end */
     struct iq_close_reason why;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,26 +59,32 @@ static uint64_t default_of(const char *name)
     return 0;
 }
 
-/* A row is: | L1 | `member`: what it is | 64 | and more. */
+/* A row is: | L1 | `member`: what it is | 64 | and more.  Returns whether the line is one. */
+static bool check_row(const char *line)
+{
+    const char *what_it_is = strchr(line, ':');
+    const char *number = what_it_is == NULL ? NULL : strchr(what_it_is, '|');
+    char name[64];
+
+    if (number == NULL ||
+        sscanf(line, "| L%*u | `%63[a-z_.]`:", name) != 1) { /* NOLINT(cert-err34-c) */
+        return false;
+    }
+    if (strtoull(number + 1, NULL, 10) != default_of(name)) {
+        fail_msg("%s is %" PRIu64 ", and the table says%s", name, default_of(name), number);
+    }
+    return true;
+}
+
 static void test_table(void **state)
 {
     FILE *table = fopen(LIMITS_TABLE, "r");
-    char line[2000], name[64];
+    char line[2000];
     unsigned rows = 0;
 
     assert_non_null(table);
     while (fgets(line, sizeof(line), table) != NULL) {
-        char *number = strchr(line, ':');
-
-        if (sscanf(line, "| L%*u | `%63[a-z_.]`:", name) != 1) { /* NOLINT(cert-err34-c) */
-            continue;
-        }
-        number = number == NULL ? NULL : strchr(number, '|');
-        assert_non_null(number);
-        if (strtoull(number + 1, NULL, 10) != default_of(name)) {
-            fail_msg("%s is %" PRIu64 ", and the table says%s", name, default_of(name), number);
-        }
-        rows++;
+        rows += check_row(line);
     }
     assert_int_equal(fclose(table), 0);
     assert_int_equal(rows, 17);
