@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "iq/key.h"
+#include "iq/limits.h"
 
 /*
  * Where the events of connections are written, for those who look with qvis: JSON text sequences
@@ -54,6 +55,7 @@ struct iq_endpoint_config {
     uint16_t max_datagram_size;  /* 65507 bytes of UDP payload that discovery may reach; from 1200
                                   * to 65507; iroh's: 1452.  RFC 9000, section 14.3 */
     enum iq_congestion_control congestion_control; /* Cubic */
+    struct iq_limits limits;                       /* of what strangers may cost; limits.h */
 
     /* How long to look for more datagrams before the loop sleeps, after some have come.  Sleeping
      * costs a small echo four fifths of its time; not to sleep costs a core.  0: sleep at once. */

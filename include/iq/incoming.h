@@ -2,7 +2,8 @@
  * An incoming connection: somebody's first datagram, before anything is allocated for it.
  *
  * The endpoint shows it to the acceptor (iq_endpoint_listen), which decides at once: accept,
- * refuse, retry or ignore.  One that is left undecided is refused.
+ * refuse, retry or ignore.  One that is left undecided is refused.  What the endpoint's limits turn
+ * away (limits.h) is not shown; where they ask for a Retry, it is shown when it comes back.
  *
  *     static const struct iq_route routes[] = {{.alpn = "my/protocol/0", .handler = &mine}, {0}};
  *

@@ -79,8 +79,9 @@ struct iq_protocol_handler {
     /*
      * The stream can make progress: bytes or their end have arrived, or there is room to write
      * again after iq_stream_write() took less than it was given.  Do what can be done now; the next
-     * change calls again.  A stream that the peer opens makes its first appearance here.  Left out:
-     * such streams are dropped, see iq_stream_drop().
+     * change calls again.  A stream that the peer opens makes its first appearance here, or, if the
+     * peer wants no answer, in on_stream_stopped; one that it has reset before that, never.  Left
+     * out: such streams are dropped, see iq_stream_drop().
      */
     void (*on_stream_ready)(struct iq_stream *stream);
 

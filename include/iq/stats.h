@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "iq/limits.h"
+
 #pragma GCC visibility push(default)
 
 struct iq_conn;
@@ -57,6 +59,16 @@ struct iq_endpoint_stats {
     uint64_t incoming_retried; /* iq_incoming_retry() */
     uint64_t resets_sent;      /* stateless resets.  RFC 9000, section 10.3 */
     uint64_t strays;           /* datagrams that belonged to no connection and began none */
+
+    uint64_t
+        half_open; /* now: dialled by peers, and the handshake not complete; or failed just now */
+
+    /* How often each of the limits (limits.h) has done what it does.  `half_open_before_retry`:
+     * sent a Retry.  `half_open`, `conns`, `conns_per_addr`: turned away somebody's first datagram,
+     * which may be a repeated one.  `conns_per_id`, `retired_cids_per_s`: closed a connection.
+     * `abandoned_streams_per_s`: made the successor of a stream wait.  `buffered_bytes`: turned
+     * away a first datagram, or closed a connection. */
+    struct iq_limits beyond;
 };
 
 void iq_endpoint_stats(const struct iq_endpoint *endpoint, struct iq_endpoint_stats *stats);

@@ -42,6 +42,7 @@ static void *take(struct iq_chunk_pool *pool, size_t allocation)
 
 static void give_up(struct iq_chunk_pool *pool, struct iq_chunk *chunk)
 {
+    pool->used -= sizeof(*chunk) + chunk->size;
     if (sizeof(*chunk) + chunk->size != MAX_ALLOCATION || pool->count == IQ_CHUNK_POOL_MAX) {
         free(chunk);
         return;
@@ -101,6 +102,7 @@ static struct iq_chunk *new_chunk(struct iq_chunk_pool *pool, const struct iq_ch
     chunk = take(pool, allocation);
     if (chunk != NULL) {
         *chunk = (struct iq_chunk){.size = allocation - sizeof(*chunk)};
+        pool->used += allocation;
     }
     return chunk;
 }

@@ -21,6 +21,7 @@ struct iq_chunk;
 struct iq_chunk_pool {
     struct iq_chunk *first;
     size_t count;
+    uint64_t used; /* bytes of chunks that are in use, by all buffers together */
 };
 
 #define IQ_CHUNK_POOL_MAX 256 /* 4 MiB */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alpn.h"
+#include "conn_limits.h"
 #include "conn_state.h"
 
 /* Bytes by which a connection is known in one of the endpoint's maps. */
@@ -98,6 +99,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     conn->streams.on_agenda = &conn->on_agenda;
     conn->streams.stream_send_buffer = env->config.stream_send_buffer;
     conn->streams.conn_send_buffer = env->config.conn_send_buffer;
+    conn->streams.written_max = env->config.limits.buffered_bytes / 4 * 3;
     iq_streams_init(&conn->streams, dials);
     iq_conn_datagrams_init(&conn->datagrams);
     iq_list_init(&conn->on_agenda);
@@ -158,6 +160,10 @@ int iq_conn_answer(struct iq_conn **conn, struct iq_conn_env *env,
     if (self == NULL) {
         return IQ_ERR_NOMEM;
     }
+    rc = iq_conn_count(self, initial->retried);
+    if (rc != 0) {
+        goto fail;
+    }
     rc = iq_tls_answer(&self->tls, env->tls, routes);
     if (rc != 0) {
         goto fail;
@@ -198,6 +204,7 @@ void iq_conn_free(struct iq_conn *conn)
         return;
     }
     iq_conn_let_go(conn);
+    iq_conn_uncount(conn);
     while (conn->cids != NULL) {
         free_name(&conn->cids, &conn->env->cids);
     }
@@ -224,6 +231,7 @@ void iq_conn_end(struct iq_conn *conn, enum iq_conn_state next, const struct iq_
     conn->env->stats.handshakes_failed += conn->state < IQ_CONN_OPEN && why->how != IQ_CLOSED_BY_US;
     conn->state = next;
     conn->streams.closed = true;
+    iq_conn_make_place(conn);
     conn->why = *why;
     conn->why_text = calloc(1, len + 1);
     if (conn->why_text == NULL) { /* then without its text */

@@ -145,9 +145,21 @@ static bool wants_stream_news(const struct iq_conn *conn, const struct iq_stream
     return wants_news(conn) && !stream->dropped;
 }
 
+/* The peer has opened it and thought better of it, or it wants to keep us busy with streams that
+ * come to nothing.  Nobody hears of it; it is given up both ways. */
+static void hush_up(struct iq_stream *stream)
+{
+    stream->dropped = true;
+    iq_stream_reset(stream, stream->reset_code);
+}
+
 static void tell_stream(struct iq_conn *conn, struct iq_stream *stream)
 {
-    stream->shown = true;
+    if (stream->news_reset && !stream->shown) {
+        hush_up(stream);
+    } else {
+        stream->shown = true;
+    }
     if (stream->news_stopped && wants_stream_news(conn, stream)) {
         tell_stopped(conn, stream);
     }

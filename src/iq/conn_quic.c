@@ -10,6 +10,7 @@
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
+#include "conn_limits.h"
 #include "conn_state.h"
 #include "random.h"
 
@@ -54,6 +55,9 @@ static int new_cid(ngtcp2_conn *quic, ngtcp2_cid *cid, uint8_t *token, size_t le
     struct iq_conn *conn = user_data;
     const struct iq_conn_env *env = conn->env;
 
+    if (!iq_conn_may_have_cid(conn)) {
+        return NGTCP2_ERR_CALLBACK_FAILURE;
+    }
     iq_quic_random_cid(cid, len);
     if (ngtcp2_crypto_generate_stateless_reset_token(token, env->reset_secret,
                                                      sizeof(env->reset_secret), cid) != 0 ||
@@ -229,13 +233,8 @@ static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uin
 {
     /* Before ngtcp2 1.24 a code is the only sign of a stop. */
     iq_stream_note_closed(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0);
-    if (((struct iq_stream *)stream)->ours) {
-        return 0;
-    }
-    if (iq_stream_is_bi(stream)) {
-        ngtcp2_conn_extend_max_streams_bidi(quic, 1);
-    } else {
-        ngtcp2_conn_extend_max_streams_uni(quic, 1);
+    if (!iq_stream_is_ours(stream)) {
+        iq_conn_replace_stream(user_data, stream);
     }
     return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn_limits.h"
 #include "conn_state.h"
 
 /* The end that the peer is not told of. */
@@ -35,6 +36,12 @@ static void end_with_alert(struct iq_conn *conn, uint8_t alert)
     const char *text = iq_transport_code_str(IQ_CODE_TLS_ALERT + alert);
 
     ngtcp2_ccerr_set_tls_alert(&conn->error, alert, (const uint8_t *)text, strlen(text));
+    end_with_error(conn, text);
+}
+
+void iq_conn_abort(struct iq_conn *conn, uint64_t code, const char *text)
+{
+    ngtcp2_ccerr_set_transport_error(&conn->error, code, (const uint8_t *)text, strlen(text));
     end_with_error(conn, text);
 }
 
@@ -93,14 +100,20 @@ void iq_conn_fail(struct iq_conn *conn, int rc)
     case NGTCP2_ERR_RECV_VERSION_NEGOTIATION:
         end_silently(conn, IQ_CLOSED_VERSION_MISMATCH);
         return;
+    case NGTCP2_ERR_CALLBACK_FAILURE:
+        if (conn->wants_too_many_cids) {
+            iq_conn_abort(conn, NGTCP2_PROTOCOL_VIOLATION, "connection ids retired too often");
+            return;
+        }
+        break;
     case NGTCP2_ERR_CRYPTO:
         end_with_alert(conn, ngtcp2_conn_get_tls_alert(conn->quic));
         return;
     default:
-        ngtcp2_ccerr_set_liberr(&conn->error, rc, NULL, 0);
-        end_with_error(conn, ngtcp2_strerror(rc));
-        return;
+        break;
     }
+    ngtcp2_ccerr_set_liberr(&conn->error, rc, NULL, 0);
+    end_with_error(conn, ngtcp2_strerror(rc));
 }
 
 /* Who is it, and what do we speak?  False: that was the end of the connection. */
@@ -136,7 +149,7 @@ static void establish(struct iq_conn *conn)
     if (conn->state >= IQ_CONN_OPEN) {
         return;
     }
-    if (conn->handshake_completed && meet(conn)) {
+    if (conn->handshake_completed && meet(conn) && iq_conn_admit(conn)) {
         conn->state = IQ_CONN_OPEN;
         conn->news_open = true;
         conn->early_accepted = iq_tls_session_early_accepted(conn->tls);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "conn_limits.h"
 #include "conn_state.h"
 
 /* Packets in env->packets that are not sent yet. */
@@ -355,6 +356,14 @@ static bool may_send(const struct iq_conn *conn)
     return conn->start_ns <= conn->env->agenda.now_ns;
 }
 
+static uint64_t quic_deadline(const struct iq_conn *conn)
+{
+    const uint64_t expiry_ns = ngtcp2_conn_get_expiry(conn->quic);
+    const uint64_t owed_ns = iq_conn_owed_streams_at(conn);
+
+    return owed_ns < expiry_ns ? owed_ns : expiry_ns;
+}
+
 /* When the connection must be looked at again. */
 static uint64_t next_deadline(const struct iq_conn *conn)
 {
@@ -362,7 +371,7 @@ static uint64_t next_deadline(const struct iq_conn *conn)
     case IQ_CONN_HANDSHAKE:
     case IQ_CONN_EARLY:
     case IQ_CONN_OPEN:
-        return may_send(conn) ? ngtcp2_conn_get_expiry(conn->quic) : conn->start_ns;
+        return may_send(conn) ? quic_deadline(conn) : conn->start_ns;
     case IQ_CONN_CLOSING: /* when the wire has room */
     case IQ_CONN_GONE:
         return IQ_NEVER;
@@ -379,6 +388,8 @@ void iq_conn_send(struct iq_conn *conn)
 
     if (!env->wire_is_full && conn->state < IQ_CONN_CLOSING) {
         iq_conn_follow_path(conn);
+        iq_conn_keep_alive(conn);
+        iq_conn_give_owed_streams(conn);
         if (may_send(conn)) {
             iq_conn_send_packets(conn);
             ngtcp2_conn_update_pkt_tx_time(conn->quic, env->agenda.now_ns); /* for its pacing */

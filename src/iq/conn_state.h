@@ -19,8 +19,10 @@
 #include "iq/conn.h"
 #include "iq/stats.h"
 #include "list.h"
+#include "rate.h"
 #include "sockaddr.h"
 #include "stream_state.h"
+#include "tally.h"
 #include "tls.h"
 
 #define IQ_CID_LEN          8     /* of the ids that we choose, as iroh's */
@@ -42,8 +44,12 @@ struct iq_conn_env {
     struct iq_tls *tls;
     struct iq_endpoint_config config; /* with every default filled in */
     uint8_t reset_secret[32];         /* stateless reset tokens are made with it */
-    struct iq_endpoint_stats stats;   /* but for conns_open */
-    bool wire_is_full;                /* nothing may be sent until iq_endpoint_writable() */
+    struct iq_endpoint_stats stats;   /* but for what it says of now */
+    size_t accepted_count;   /* connections that peers have dialled, until they are freed */
+    size_t half_open_count;  /* those of them that have never been open */
+    struct iq_tally by_addr; /* those that have not ended, by the address they have proven */
+    struct iq_tally by_id;   /* and by their peer */
+    bool wire_is_full;       /* nothing may be sent until iq_endpoint_writable() */
 
     /* Written here, then sent at once.  Behind what fills a call there is room for any packet: it
      * may be a probe that is larger than those before, and then goes alone. */
@@ -125,6 +131,15 @@ struct iq_conn {
     bool short_of_streams; /* iq_conn_open_bi() or _uni() has failed */
     bool was_reset;        /* by a stateless reset */
 
+    /* What limits.h is about: conn_limits.c */
+    bool is_half_open;
+    bool wants_too_many_cids;
+    bool may_fall_idle;                           /* the keep-alive is off */
+    struct iq_tally_entry *in_by_addr, *in_by_id; /* NULL: not counted there */
+    struct iq_rate streams_given;                 /* in the place of abandoned ones */
+    uint64_t streams_owed[2];                     /* and not yet given: both ways, one way */
+    struct iq_rate cids_given;
+
     /* The end */
     struct iq_close_reason why;
     char *why_text;
@@ -192,6 +207,9 @@ void iq_conn_expire(struct iq_conn *conn); /* its timer has come */
 
 /* Ends the connection for an error that ngtcp2 has returned. */
 void iq_conn_fail(struct iq_conn *conn, int rc);
+
+/* Ends it for a reason of our own, with a code of RFC 9000, section 20.1. */
+void iq_conn_abort(struct iq_conn *conn, uint64_t code, const char *text);
 
 /* conn_deliver.c: calls the handler with all that has been noted. */
 void iq_conn_deliver(struct iq_conn *conn);

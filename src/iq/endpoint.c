@@ -5,64 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_values.h"
+#include "conn_limits.h"
 #include "endpoint_state.h"
 #include "random.h"
 
 /* While the wire is full timers come late: what they have to send must wait anyway. */
 #define FULL_WIRE_WAIT_NS (10 * NGTCP2_MILLISECONDS)
 
-/* What the wire can carry.  RFC 9000, sections 4.6 and 16. */
-#define STREAMS_MAX (UINT64_C(1) << 60)
-#define WINDOW_MAX  ((UINT64_C(1) << 62) - 1)
-
-#define DATAGRAM_MAX 65507 /* the most that IPv4 carries */
-#define SESSIONS_MAX (UINT32_C(1) << 30)
-
-static bool is_complete(const struct iq_qlog *qlog)
+static void fill_config(struct iq_endpoint_config *config)
 {
-    return qlog->open != NULL && qlog->write != NULL && qlog->close != NULL;
-}
-
-static bool is_in_range(const struct iq_endpoint_config *config)
-{
-    const uint16_t size = config->max_datagram_size;
-
-    return config->max_streams_bi <= STREAMS_MAX && config->max_streams_uni <= STREAMS_MAX &&
-           config->stream_window <= WINDOW_MAX && config->conn_window <= WINDOW_MAX &&
-           (size == 0 || (size >= NGTCP2_MAX_UDP_PAYLOAD_SIZE && size <= DATAGRAM_MAX)) &&
-           (config->congestion_control == IQ_CUBIC || config->congestion_control == IQ_BBR) &&
-           config->sessions_max <= SESSIONS_MAX &&
-           (config->qlog == NULL || is_complete(config->qlog));
-}
-
-static void fill_defaults(struct iq_endpoint_config *config)
-{
-    static const struct iq_endpoint_config defaults = {
-        .idle_timeout_ms = 30000,
-        .keep_alive_ms = 5000,
-        .connect_timeout_ms = 30000,
-        .accept_timeout_ms = 10000,
-        .max_streams_bi = 100,
-        .max_streams_uni = 100,
-        .stream_window = 1250000,
-        .conn_window = 5000000,
-        .stream_send_buffer = 1000000,
-        .conn_send_buffer = 10000000,
-        .max_datagram_size = DATAGRAM_MAX,
-    };
-#define FILL(member) config->member = config->member == 0 ? defaults.member : config->member
-    FILL(idle_timeout_ms);
-    FILL(keep_alive_ms);
-    FILL(connect_timeout_ms);
-    FILL(accept_timeout_ms);
-    FILL(max_streams_bi);
-    FILL(max_streams_uni);
-    FILL(stream_window);
-    FILL(conn_window);
-    FILL(stream_send_buffer);
-    FILL(conn_send_buffer);
-    FILL(max_datagram_size);
-#undef FILL
+    iq_config_fill_defaults(config);
     config->secret_key = NULL; /* it and the addresses are the caller's, and were used */
     memset(config->bind, 0, sizeof(config->bind));
 }
@@ -89,7 +42,7 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
     struct iq_endpoint *self;
     int rc;
 
-    if (config != NULL && !is_in_range(config)) {
+    if (config != NULL && !iq_config_is_in_range(config)) {
         return IQ_ERR_INVALID_CONFIG;
     }
     rc = iq_random_start();
@@ -113,13 +66,19 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
         rc = iq_cid_map_init(&self->env.reset_tokens);
     }
     if (rc == 0) {
+        rc = iq_tally_init(&self->env.by_addr);
+    }
+    if (rc == 0) {
+        rc = iq_tally_init(&self->env.by_id);
+    }
+    if (rc == 0) {
         rc = start_tls(self, self->env.config.secret_key);
     }
     if (rc != 0) {
         iq_endpoint_free(self);
         return rc;
     }
-    fill_defaults(&self->env.config);
+    fill_config(&self->env.config);
     *endpoint = self;
     return 0;
 }
@@ -135,6 +94,8 @@ void iq_endpoint_free(struct iq_endpoint *endpoint)
     iq_tls_free(endpoint->env.tls);
     iq_cid_map_release(&endpoint->env.cids);
     iq_cid_map_release(&endpoint->env.reset_tokens);
+    iq_tally_release(&endpoint->env.by_addr);
+    iq_tally_release(&endpoint->env.by_id);
     iq_heap_release(&endpoint->env.timers);
     iq_chunk_pool_release(&endpoint->env.chunks);
     iq_retry_secrets_wipe(&endpoint->retry_secrets);
@@ -186,6 +147,7 @@ void iq_endpoint_stats(const struct iq_endpoint *endpoint, struct iq_endpoint_st
     const struct iq_list *node;
 
     *stats = endpoint->env.stats;
+    stats->half_open = endpoint->env.half_open_count;
     for (node = conns->next; node != conns; node = node->next) {
         const struct iq_conn *conn = IQ_CONTAINER_OF(node, struct iq_conn, in_all);
 
@@ -389,6 +351,7 @@ void iq_endpoint_turn(struct iq_endpoint *endpoint)
     if (endpoint->closing && !endpoint->shutdown_told) {
         shut_down(endpoint);
     }
+    iq_limits_shed(&endpoint->env);
     give_turns(&endpoint->env);
     agenda->turn_will_come = false;
     if (may_go(endpoint)) {

@@ -8,6 +8,7 @@
 
 #include <ngtcp2/ngtcp2_crypto.h>
 
+#include "conn_limits.h"
 #include "endpoint_state.h"
 #include "iq/incoming.h"
 #include "random.h"
@@ -146,6 +147,21 @@ static bool check_token(struct iq_incoming *incoming)
     return initial->retried;
 }
 
+/* What the limits turn away costs us a datagram, or nothing.  False if that has happened. */
+static bool screen(struct iq_incoming *incoming)
+{
+    switch (iq_limits_screen(&incoming->endpoint->env, &incoming->initial.path)) {
+    case IQ_SCREEN_WELCOME:
+        return true;
+    case IQ_SCREEN_REFUSE:
+        close_statelessly(incoming, NGTCP2_CONNECTION_REFUSED);
+        return false;
+    case IQ_SCREEN_DROP:
+        return false;
+    }
+    return false;
+}
+
 static void show(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram,
                  const ngtcp2_pkt_hd *header)
 {
@@ -161,8 +177,15 @@ static void show(struct iq_endpoint *endpoint, const struct iq_datagrams *datagr
                     .token_len = header->tokenlen},
     };
 
+    if (acceptor != NULL && !screen(&incoming)) {
+        return;
+    }
     if (!check_token(&incoming)) {
         close_statelessly(&incoming, NGTCP2_INVALID_TOKEN);
+        return;
+    }
+    if (acceptor != NULL && !incoming.initial.retried && iq_limits_want_retry(&endpoint->env)) {
+        send_retry(&incoming);
         return;
     }
     if (acceptor != NULL) {

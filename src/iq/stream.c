@@ -22,6 +22,12 @@ void iq_streams_init(struct iq_streams *streams, bool dials)
     iq_list_init(&streams->perhaps_delivered);
 }
 
+/* Whether it is likely a request, which wants an answer. */
+static bool is_asked(const struct iq_stream *stream)
+{
+    return !stream->ours && iq_stream_is_bi(stream);
+}
+
 struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool ours)
 {
     struct iq_stream *stream = calloc(1, sizeof(*stream));
@@ -40,12 +46,14 @@ struct iq_stream *iq_stream_new(struct iq_streams *streams, int64_t id, bool our
     iq_buffer_init(&stream->received, streams->chunks);
     iq_buffer_init(&stream->unacked, streams->chunks);
     iq_list_append(&streams->all, &stream->in_all);
+    streams->asked_count += is_asked(stream);
     return stream;
 }
 
 void iq_stream_free(struct iq_stream *stream)
 {
     stream->streams->sent_unacked -= stream->unacked.len;
+    stream->streams->asked_count -= is_asked(stream);
     iq_list_remove(&stream->in_all);
     iq_list_remove(&stream->in_ready);
     iq_list_remove(&stream->in_sending);
@@ -154,20 +162,21 @@ uint64_t iq_stream_bytes_read(const struct iq_stream *stream) { return stream->b
 
 /* Writing */
 
-/* How many bytes may be written now: up to the limits of the stream and of the connection, but
- * never less than the first few, so that every stream gets on. */
+static uint64_t left(uint64_t max, uint64_t used) { return used < max ? max - used : 0; }
+
+static uint64_t min_room(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+/* How many bytes may be written now: up to the limits of the stream, of the connection and of the
+ * endpoint, but never less than the first few, so that every stream gets on. */
 static size_t room(const struct iq_stream *stream)
 {
     const struct iq_streams *streams = stream->streams;
     const uint64_t held = stream->unacked.len;
-    uint64_t free_room = 0;
+    uint64_t free_room;
 
-    if (held < streams->stream_send_buffer && streams->sent_unacked < streams->conn_send_buffer) {
-        const uint64_t of_stream = streams->stream_send_buffer - held;
-        const uint64_t of_conn = streams->conn_send_buffer - streams->sent_unacked;
-
-        free_room = of_stream < of_conn ? of_stream : of_conn;
-    }
+    free_room = min_room(left(streams->stream_send_buffer, held),
+                         left(streams->conn_send_buffer, streams->sent_unacked));
+    free_room = min_room(free_room, left(streams->written_max, streams->chunks->used));
     if (held < IQ_STREAM_ROOM_MIN && free_room < IQ_STREAM_ROOM_MIN - held) {
         free_room = IQ_STREAM_ROOM_MIN - held;
     }

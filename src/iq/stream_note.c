@@ -105,6 +105,7 @@ void iq_stream_note_reset(struct iq_stream *stream, uint64_t code)
         return;
     }
     stream->receive_over = true;
+    stream->abandoned = true;
     stream->reset_code = code;
     stream->news_reset = true;
     iq_stream_drop_received(stream, stream->received.len);
@@ -117,6 +118,7 @@ void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code)
         return;
     }
     stream->send_over = true;
+    stream->abandoned = true;
     stream->stopped_code = code;
     stream->news_stopped = true;
     stream->news_ready = true; /* what did not fit before is swallowed now */

@@ -28,6 +28,8 @@ struct iq_streams {
     int64_t next_of_peer[2];     /* the lowest id that the peer has not used: both ways, one way */
     uint64_t stream_send_buffer; /* limits, as in struct iq_endpoint_config */
     uint64_t conn_send_buffer;
+    uint64_t written_max;  /* of `chunks`: bytes in use with which little more is taken */
+    size_t asked_count;    /* streams that the peer has opened both ways */
     uint64_t sent_unacked; /* bytes in all send buffers */
     uint64_t credit;       /* bytes read of all streams, that the peer may send again */
     bool out_of_memory;    /* the connection cannot go on */
@@ -68,6 +70,7 @@ struct iq_stream {
     bool finish_acked;
     bool delivered; /* all bytes were acknowledged, and the end */
     bool send_over; /* reset by us, or stopped by the peer */
+    bool abandoned; /* the peer has reset it, or stopped us, and not because we did */
     bool closed;    /* ngtcp2 has forgotten it */
     bool shown;     /* the handler knows it */
     bool dropped;   /* and wants to hear of it no more, but for its end */

@@ -91,7 +91,15 @@ static void leave(struct ev_loop *loop, ev_io *watcher, int events) { _exit(0); 
 void bench_accept(const struct bench_options *options, int in, int out)
 {
     struct ev_loop *loop = ev_default_loop(0);
-    struct iq_endpoint_config config = {.bind = {options->bind}};
+    struct iq_endpoint_config config = {
+        .bind = {options->bind},
+        /* All the load comes from one peer and one address. */
+        .limits = {.half_open_before_retry = IQ_UNLIMITED,
+                   .half_open = IQ_UNLIMITED,
+                   .conns = IQ_UNLIMITED,
+                   .conns_per_addr = IQ_UNLIMITED,
+                   .conns_per_id = IQ_UNLIMITED},
+    };
     struct iq_endpoint *endpoint;
     struct iq_router *router;
     ev_io end_of_input;

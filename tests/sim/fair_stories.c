@@ -103,11 +103,13 @@ static void dial_all(struct crowd *crowd, struct sim_node *flooding)
  * answers to the others are on their way within 5 ms. */
 static void tell_flooding_peer(const struct sim_options *options)
 {
+    static const struct iq_endpoint_config accepts = {
+        .limits = {.conns_per_id = QUIET_COUNT + 1, .half_open_before_retry = IQ_UNLIMITED}};
     static struct crowd crowd;
     uint64_t late_ns;
     unsigned i;
 
-    crowd = (struct crowd){.pair = story_pair(options, NULL, NULL)};
+    crowd = (struct crowd){.pair = story_pair(options, NULL, &accepts)};
     crowd.pair.sim->check_every = 32;
     crowd.pair.accepts->wire_bps = 100000000;
     dial_all(&crowd, sim_add_endpoint(crowd.pair.sim, NULL));

@@ -89,5 +89,8 @@ extern const struct story anonymous_stories[];
 extern const struct story cipher_stories[];
 extern const struct story h3_stories[];
 extern const struct story h3_rule_stories[];
+extern const struct story limits_stories[];
+extern const struct story limits_stream_stories[];
+extern const struct story limits_memory_stories[];
 
 #endif

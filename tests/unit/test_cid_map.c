@@ -106,18 +106,26 @@ static void add(struct iq_cid_entry *entry)
 
 static void *find(const struct iq_cid *cid) { return iq_cid_map_find(&map, cid->bytes, cid->len); }
 
+static size_t chain_len(const struct iq_cid_map *of, size_t bucket)
+{
+    size_t len = 0;
+
+    for (const struct iq_cid_entry *entry = of->buckets[bucket]; entry != NULL;
+         entry = entry->next) {
+        len++;
+    }
+    return len;
+}
+
 static void assert_chains_are_short(const char *name)
 {
     size_t total = 0;
 
     for (size_t i = 0; i < map.bucket_count; i++) {
-        size_t chain_len = 0;
+        const size_t len = chain_len(&map, i);
 
-        for (struct iq_cid_entry *entry = map.buckets[i]; entry != NULL; entry = entry->next) {
-            chain_len++;
-        }
-        total += chain_len;
-        assert_row(chain_len <= LONGEST_CHAIN, name);
+        total += len;
+        assert_row(len <= LONGEST_CHAIN, name);
     }
     assert_int_equal(total, map.count);
     assert_true(map.bucket_count >= map.count);
@@ -153,6 +161,72 @@ static void test_many_entries(void **state)
         }
         add_find_and_remove(families[i].name);
     }
+}
+
+/*
+ * A million ids that are all the same to a table of 2^20 buckets which hashes by FNV-1a, as many
+ * tables of connection ids did (CVE-2025-24946, CVE-2025-23020).  They are strings of five blocks,
+ * of which there are 16 for each place that lead the hash from one state to the same next one: any
+ * hash without a key that takes in its bytes one after the other falls to this (Joux, 2004).
+ */
+
+#define BLOCK_LEN  4
+#define CHOICES    16
+#define PLACES     5
+#define HOSTILE    1048576 /* CHOICES to the power of PLACES */
+#define STATE_MASK (HOSTILE - 1)
+
+/* The bytes of a million ids in a million buckets: with this key, no more than that. */
+#define LONGEST_HOSTILE_CHAIN 12
+
+static uint32_t fnv_1a(uint32_t state, const uint8_t *bytes, size_t len)
+{
+    while (len-- > 0) {
+        state = (state ^ *bytes++) * 0x01000193;
+    }
+    return state & STATE_MASK; /* the low bits follow from the low bits alone */
+}
+
+static void find_blocks(uint8_t blocks[PLACES][CHOICES][BLOCK_LEN], uint32_t state)
+{
+    for (size_t place = 0; place < PLACES; place++) {
+        size_t found = 0;
+
+        for (size_t number = 0; found < CHOICES; number++) {
+            write_number(blocks[place][found], number, BLOCK_LEN);
+            found += fnv_1a(state, blocks[place][found], BLOCK_LEN) == place;
+        }
+        state = (uint32_t)place;
+    }
+}
+
+static void test_hostile_ids(void **state)
+{
+    static struct iq_cid_entry hostile[HOSTILE];
+    static uint8_t blocks[PLACES][CHOICES][BLOCK_LEN];
+    const uint32_t start = 0x811c9dc5 & STATE_MASK;
+    size_t longest = 0;
+
+    memset(map.hash_key, 0x2a, sizeof(map.hash_key));
+    find_blocks(blocks, start);
+    for (size_t i = 0; i < HOSTILE; i++) {
+        struct iq_cid *cid = &hostile[i].cid;
+
+        for (size_t place = 0; place < PLACES; place++) {
+            memcpy(cid->bytes + place * BLOCK_LEN, blocks[place][(i >> (4 * place)) % CHOICES],
+                   BLOCK_LEN);
+        }
+        cid->len = PLACES * BLOCK_LEN;
+        assert_int_equal(fnv_1a(start, cid->bytes, cid->len), PLACES - 1);
+        add(&hostile[i]);
+    }
+    assert_int_equal(map.bucket_count, HOSTILE);
+    for (size_t i = 0; i < map.bucket_count; i++) {
+        const size_t len = chain_len(&map, i);
+
+        longest = len > longest ? len : longest;
+    }
+    assert_in_range(longest, 1, LONGEST_HOSTILE_CHAIN);
 }
 
 static void test_length_is_part_of_an_id(void **state)
@@ -264,6 +338,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_many_entries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_hostile_ids, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_length_is_part_of_an_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bytes_behind_an_id, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_equal_ids, set_up, tear_down),
