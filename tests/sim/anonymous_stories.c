@@ -328,8 +328,58 @@ static void tell_wrong_certs(const struct sim_options *options)
     sim_free(sim);
 }
 
+/* Dials an anonymous route; its first datagram finds memory denied from the allocation `first` on.
+ * Then another peer does, with all the memory there is.  Returns whether there were so many. */
+static bool admit_without(const struct sim_options *options, uint64_t first)
+{
+    struct sim *sim = sim_new(options);
+    struct note heard = {0};
+    const struct iq_route routes[] = {
+        {.alpn = "h3", .handler = &note_handler, .data = &heard, .anonymous = true}, {0}};
+    const struct evil_options wanted = {.alpn = H3, .key = EVIL_KEY_NONE, .no_raw_keys = true};
+    struct sim_node *accepts = sim_add_endpoint(sim, NULL);
+    static struct evil evils[2];
+    uint64_t asked;
+    unsigned i;
+
+    sim->memory_uncounted = true; /* OpenSSL keeps what it has looked up */
+    watch_listen(accepts, routes);
+    for (i = 0; i < 2; i++) {
+        struct sim_node *raw = sim_add_raw(sim);
+
+        evil_dial(&evils[i], raw, accepts, &wanted);
+        if (i == 0) {
+            sim_deny_memory(first, first);
+            while (accepts->received_count == 0 && sim_step(sim)) {
+            }
+            asked = sim_allocation_count();
+            sim_deny_memory(0, 0);
+        }
+        sim_run_for(sim, 5 * SIM_SECOND);
+        evil_fall_silent(&evils[i]);
+        sim_run_for(sim, A_WHILE);
+    }
+    SIM_EXPECT(sim, evils[1].completed);
+    SIM_EXPECT(sim, what_was_shown(&evils[1], iq_endpoint_id(accepts->endpoint)) == SHOWS_OWN_CERT);
+    evil_free(&evils[0]);
+    evil_free(&evils[1]);
+    sim_free(sim);
+    return asked >= first;
+}
+
+static void tell_scarce_memory(const struct sim_options *options)
+{
+    uint64_t first = 1;
+
+    while (admit_without(options, first)) {
+        first += 6000 / story_scale(2000);
+    }
+    assert_true(first > 5); /* where OpenSSL is shared, only what is ours */
+}
+
 const struct story anonymous_stories[] = {
     {.name = "evil_anonymous", .run = tell_rows, .seeds = 2},
+    {.name = "memory_anonymous", .run = tell_scarce_memory, .weather = STORY_CALM_ONLY},
     {.name = "evil_anonymous_tickets", .run = tell_tickets, .seeds = 2},
     {.name = "evil_wrong_certs", .run = tell_wrong_certs, .weather = STORY_CALM_ONLY},
     {0},
