@@ -69,9 +69,10 @@ static void introduce_all(void)
 /* A link comes up in its own time. */
 static void await_first_link(void)
 {
-    place_run("for try in $(seq 1000); do"
-              " ip link show near0 | grep -q 'state UP' && ip route get 192.0.2.9 | grep -q near0 &&"
-              " ip -6 route get 2001:db8:9::9 | grep -q near0 && exit 0; done; exit 1");
+    place_run(
+        "for try in $(seq 1000); do"
+        " ip link show near0 | grep -q 'state UP' && ip route get 192.0.2.9 | grep -q near0 &&"
+        " ip -6 route get 2001:db8:9::9 | grep -q near0 && exit 0; done; exit 1");
 }
 
 int place_set_up(void **state)
