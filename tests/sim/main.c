@@ -52,6 +52,7 @@ static const struct story *const collections[] = {
     cipher_stories,
     h3_stories,
     h3_rule_stories,
+    week_stories,
 };
 
 #define STORIES_MAX 400
