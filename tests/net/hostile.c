@@ -6,7 +6,7 @@
  */
 #include "place.h"
 
-#define TRANSFER_LEN 1000000
+#define TRANSFER_LEN UINT64_C(1000000)
 #define CLOSED_PORT  4433 /* nobody else is in the namespace */
 
 static const char *const addrs[] = {"192.0.2.9", "[2001:db8:9::9]"};
@@ -30,13 +30,13 @@ static void rule(int namespace, const char *rules)
 /* How many packets the rules there counted. */
 static unsigned long hits(int namespace)
 {
+    static const char command[] =
+        "nft list counter inet rules hits | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'";
     char line[64] = "";
     FILE *output;
 
     place_enter(namespace);
-    /* NOLINTNEXTLINE(cert-env33-c): the command is ours */
-    output =
-        popen("nft list counter inet rules hits | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'", "r");
+    output = popen(command, "r"); /* NOLINT(cert-env33-c): the command is ours */
     assert_non_null(output);
     assert_non_null(fgets(line, sizeof(line), output));
     assert_int_equal(pclose(output), 0);
