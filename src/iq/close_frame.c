@@ -73,24 +73,23 @@ static bool read_close(struct iq_close_frame *frame, struct iq_bytes *left, bool
            read_varint(&reason_len, left) && take(&frame->reason, left, reason_len);
 }
 
-/* Reads one frame.  Of several closes the first counts. */
+/* Reads one frame of what is left, which is not nothing.  Of several closes the first counts. */
 static bool read_frame(struct iq_close_frame *frame, bool *found, struct iq_bytes *left)
 {
+    const uint8_t type = left->data[0];
     struct iq_close_frame close;
-    struct iq_bytes type;
 
-    if (!take(&type, left, 1)) {
-        return false;
-    }
-    switch (type.data[0]) {
+    left->data++;
+    left->len--;
+    switch (type) {
     case FRAME_PADDING:
         return true;
     case FRAME_ACK:
     case FRAME_ACK_ECN:
-        return skip_ack(left, type.data[0] == FRAME_ACK_ECN);
+        return skip_ack(left, type == FRAME_ACK_ECN);
     case FRAME_CLOSE:
     case FRAME_CLOSE_APPLICATION:
-        if (!read_close(&close, left, type.data[0] == FRAME_CLOSE_APPLICATION)) {
+        if (!read_close(&close, left, type == FRAME_CLOSE_APPLICATION)) {
             return false;
         }
         if (!*found) {

@@ -55,7 +55,9 @@ int iq_endpoint_new(struct iq_endpoint **endpoint, struct iq_wire *wire,
     }
     self->env.endpoint = self;
     self->env.wire = wire;
-    self->env.config = config == NULL ? (struct iq_endpoint_config){0} : *config;
+    if (config != NULL) {
+        self->env.config = *config;
+    }
     iq_list_init(&self->env.conns);
     iq_heap_init(&self->env.timers);
     iq_agenda_init(&self->env.agenda, wire);

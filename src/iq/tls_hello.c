@@ -42,22 +42,13 @@ static bool takes_raw_key(SSL *ssl)
            len > 1 && memchr(types + 1, TLSEXT_cert_type_rpk, len - 1) != NULL;
 }
 
-/* The rules of an anonymous route: whoever is there may come in, and sees either our raw key or a
- * certificate.  It gets no tickets, which are for those who can be known again.  Nothing changes
- * for any other session. */
-static bool admit_anonymous(struct iq_tls_session *session)
+/* The session shows a certificate over our key, or the application's. */
+static bool show_certificate(struct iq_tls_session *session)
 {
     static const unsigned char x509[] = {TLSEXT_cert_type_x509};
     struct iq_tls *tls = session->tls;
     SSL *ssl = session->ssl;
 
-    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
-    if (SSL_set_num_tickets(ssl, 0) != 1) {
-        return false;
-    }
-    if (takes_raw_key(ssl)) {
-        return true;
-    }
     if (tls->certificate == NULL &&
         iq_certificate_sign(&tls->certificate, SSL_get_privatekey(ssl)) != 0) {
         return false;
@@ -65,6 +56,17 @@ static bool admit_anonymous(struct iq_tls_session *session)
     return SSL_set1_server_cert_type(ssl, x509, sizeof(x509)) == 1 &&
            SSL_set1_sigalgs_list(ssl, CERTIFICATE_SIGALGS) == 1 &&
            iq_certificate_use(tls->certificate, ssl) == 0;
+}
+
+/* The rules of an anonymous route: whoever is there may come in, and sees either our raw key or a
+ * certificate.  It gets no tickets, which are for those who can be known again.  Nothing changes
+ * for any other session. */
+static bool admit_anonymous(struct iq_tls_session *session)
+{
+    SSL *ssl = session->ssl;
+
+    SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    return SSL_set_num_tickets(ssl, 0) == 1 && (takes_raw_key(ssl) || show_certificate(session));
 }
 
 /* Before anything is answered.  A ClientHello without ALPN ends here: OpenSSL would not call

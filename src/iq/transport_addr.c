@@ -62,9 +62,9 @@ int iq_transport_addr_compare(const void *one, const void *other)
     case IQ_TRANSPORT_IP:
         return compare_ips(&a->ip, &b->ip);
     case IQ_TRANSPORT_CUSTOM:
-        return compare_customs(a, b);
+        break;
     }
-    return 0;
+    return compare_customs(a, b);
 }
 
 /* A control character of ASCII or, in UTF-8, of ISO 8859-1: a terminal might obey it. */

@@ -15,6 +15,8 @@
  *     --mtu BYTES    of UDP payload at most                      1452
  *     --bind ADDR    of the accept side                          127.0.0.1:0
  *     --one-core     both ends on the same core, else one each
+ *     --flood N      Initials of nobody's to the accept side beside it, over IPv4
+ *     --flood-rate N of them a second                    1000
  *     --busy-poll US look for more before sleeping
  *     --bbr          instead of Cubic
  *
@@ -146,9 +148,12 @@ static void report(struct bench *bench)
     struct rusage own, other;
 
     (void)getrusage(RUSAGE_SELF, &own);
-    (void)getrusage(RUSAGE_CHILDREN, &other);
+    (void)getrusage(RUSAGE_CHILDREN, &other); /* the accept side alone: a flood goes on */
     printf("{\"work\":\"%s\",\"seconds\":%.6f", bench->work->name, bench_seconds(bench));
     bench->work->report(bench);
+    if (bench->options.flood > 0) {
+        printf(",\"flood\":%llu", (unsigned long long)bench_flood_end(bench));
+    }
     printf(",\"cpu_seconds\":[%.3f,%.3f],\"resident_bytes\":[%ld,%ld]}\n", cpu_seconds(&own),
            cpu_seconds(&other), own.ru_maxrss * 1024, other.ru_maxrss * 1024);
 }
@@ -183,6 +188,9 @@ static int run(struct bench *bench)
     const int child_input = fork_accept_side(bench);
     struct iq_endpoint_config config = {0};
 
+    if (bench->options.flood > 0) {
+        bench_flood_start(bench);
+    }
     pin(0);
     bench_configure(&config, &bench->options);
     bench->loop = ev_default_loop(0);
@@ -217,11 +225,18 @@ static uint64_t number(const char *text)
 static void read_options(struct bench_options *options, int argc, char **argv)
 {
     static const struct option names[] = {
-        {"size", required_argument, NULL, 's'},    {"count", required_argument, NULL, 'c'},
-        {"at-once", required_argument, NULL, 'a'}, {"idle", required_argument, NULL, 'i'},
-        {"mtu", required_argument, NULL, 'm'},     {"bind", required_argument, NULL, 'b'},
-        {"one-core", no_argument, NULL, '1'},      {"busy-poll", required_argument, NULL, 'p'},
-        {"bbr", no_argument, NULL, 'r'},           {0},
+        {"size", required_argument, NULL, 's'},
+        {"count", required_argument, NULL, 'c'},
+        {"at-once", required_argument, NULL, 'a'},
+        {"idle", required_argument, NULL, 'i'},
+        {"mtu", required_argument, NULL, 'm'},
+        {"bind", required_argument, NULL, 'b'},
+        {"one-core", no_argument, NULL, '1'},
+        {"busy-poll", required_argument, NULL, 'p'},
+        {"bbr", no_argument, NULL, 'r'},
+        {"flood", required_argument, NULL, 'f'},
+        {"flood-rate", required_argument, NULL, 'F'},
+        {0},
     };
     int name;
 
@@ -254,6 +269,12 @@ static void read_options(struct bench_options *options, int argc, char **argv)
         case 'r':
             options->bbr = true;
             break;
+        case 'f':
+            options->flood = (unsigned)number(optarg);
+            break;
+        case 'F':
+            options->flood_rate = (unsigned)number(optarg);
+            break;
         default:
             exit(2);
         }
@@ -279,6 +300,7 @@ int main(int argc, char **argv)
         bench.options.mtu = 1452;
     }
     bench.options.bind = "127.0.0.1:0";
+    bench.options.flood_rate = 1000;
     read_options(&bench.options, argc, argv);
     if (strcmp(argv[optind], "udp") == 0) {
         return bench_udp_limit(&bench.options);

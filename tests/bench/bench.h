@@ -14,12 +14,13 @@
 
 /* What the command line says.  Zero means the default of the work. */
 struct bench_options {
-    uint64_t size;    /* bytes of each stream */
-    unsigned count;   /* connections, streams or messages in all */
-    unsigned at_once; /* of them at the same time */
-    unsigned idle;    /* connections that are open beside, and do nothing */
-    unsigned mtu;     /* bytes of UDP payload that path MTU discovery may reach */
-    const char *bind; /* the accept side's address */
+    uint64_t size;              /* bytes of each stream */
+    unsigned count;             /* connections, streams or messages in all */
+    unsigned at_once;           /* of them at the same time */
+    unsigned idle;              /* connections that are open beside, and do nothing */
+    unsigned mtu;               /* bytes of UDP payload that path MTU discovery may reach */
+    const char *bind;           /* the accept side's address */
+    unsigned flood, flood_rate; /* Initials of nobody's, in all and a second */
     uint32_t busy_poll_us;
     bool bbr;
     bool one_core; /* both ends on the same one, else one each */
@@ -44,6 +45,7 @@ struct bench {
     struct iq_endpoint *endpoint;
     struct iq_addr to;
     int accept_side_pid;
+    int flood_pid, flood_output;
     uint64_t start_ns, end_ns;
     unsigned started, done, failed;
     uint64_t *sample_ns; /* one for each of `count` */
@@ -73,6 +75,10 @@ double bench_seconds(const struct bench *bench);
 
 void bench_accept(const struct bench_options *options, int in, int out);
 void bench_configure(struct iq_endpoint_config *config, const struct bench_options *options);
+
+/* flood.c: a child that floods the accept side. */
+void bench_flood_start(struct bench *bench);
+uint64_t bench_flood_end(const struct bench *bench); /* how many Initials it has sent */
 
 /* udp_limit.c: what the kernel alone can carry, as the peer that is always there. */
 int bench_udp_limit(const struct bench_options *options);

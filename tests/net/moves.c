@@ -2,119 +2,16 @@
  * The network changes in the middle of a transfer, on a real system: addresses and routes go, links
  * carry less, a NAT changes its mind.  Nobody tells the endpoints.
  *
- * The dialling endpoint lives here, the other one there, in two network namespaces with two links
- * between them:
- *
- *     here  near0 198.51.100.1  2001:db8:100::1 --- far0  ::2    there, with 192.0.2.9 and
- *           near1 203.0.113.1   2001:db8:101::1 --- far1  ::2    2001:db8:9::9 behind both
- *
- * The first link is the one that is used, as long as there is a way.
+ * The dialling endpoint lives here, the other one there (place.h).
  */
-#include "net.h"
-
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "place.h"
 
 #define TRANSFER_LEN 4000000
 
-static struct {
-    int here, there; /* namespaces */
-} place;
-
-/* Runs commands of the shell; the test fails if one of them does. */
-static void run(const char *commands)
-{
-    char line[2048];
-
-    assert_true((size_t)snprintf(line, sizeof(line), "set -e; %s", commands) < sizeof(line));
-    if (system(line) != 0) { /* NOLINT(cert-env33-c): the commands are ours */
-        fail_msg("failed: %s", commands);
-    }
-}
-
-static void enter(int namespace) { assert_int_equal(setns(namespace, CLONE_NEWNET), 0); }
-
-static int new_namespace(void)
-{
-    int fd;
-
-    assert_int_equal(unshare(CLONE_NEWNET), 0);
-    fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    assert_true(fd >= 0);
-    run("ip link set lo up");
-    return fd;
-}
-
-/* No segmentation, so that links see the length of each datagram. */
-static void make_link(int number)
-{
-    char commands[1024];
-
-    enter(place.here);
-    (void)snprintf(commands, sizeof(commands),
-                   "ip link add near%d address 02:00:00:00:00:1%d type veth"
-                   " peer name far%d address 02:00:00:00:00:2%d netns /proc/%d/fd/%d;"
-                   "ip link set near%d gso_max_segs 1",
-                   number, number, number, number, (int)getpid(), place.there, number);
-    run(commands);
-}
-
-/* Ends of a link know each other: to find out takes seconds while it comes up. */
-static void introduce(int namespace, const char *link, const char *v4, const char *v6,
-                      const char *address)
-{
-    char commands[1024];
-
-    enter(namespace);
-    (void)snprintf(commands, sizeof(commands),
-                   "ip neigh replace %s lladdr %s dev %s nud permanent;"
-                   "ip -6 neigh replace %s lladdr %s dev %s nud permanent",
-                   v4, address, link, v6, address, link);
-    run(commands);
-}
-
-static void introduce_all(void)
-{
-    introduce(place.there, "far0", "198.51.100.1", "2001:db8:100::1", "02:00:00:00:00:10");
-    introduce(place.there, "far1", "203.0.113.1", "2001:db8:101::1", "02:00:00:00:00:11");
-    introduce(place.here, "near0", "198.51.100.2", "2001:db8:100::2", "02:00:00:00:00:20");
-    introduce(place.here, "near1", "203.0.113.2", "2001:db8:101::2", "02:00:00:00:00:21");
-}
-
-static int set_up(void **state)
-{
-    place.there = new_namespace();
-    place.here = new_namespace();
-    make_link(0);
-    make_link(1);
-    enter(place.there);
-    run("ip addr add 192.0.2.9/32 dev lo; ip -6 addr add 2001:db8:9::9/128 dev lo nodad;"
-        "ip addr add 198.51.100.2/24 dev far0; ip -6 addr add 2001:db8:100::2/64 dev far0 nodad;"
-        "ip addr add 203.0.113.2/24 dev far1; ip -6 addr add 2001:db8:101::2/64 dev far1 nodad;"
-        "ip link set far0 gso_max_segs 1 up; ip link set far1 gso_max_segs 1 up");
-    enter(place.here);
-    run("ip addr add 198.51.100.1/24 dev near0; ip -6 addr add 2001:db8:100::1/64 dev near0 nodad;"
-        "ip addr add 203.0.113.1/24 dev near1; ip -6 addr add 2001:db8:101::1/64 dev near1 nodad;"
-        "ip link set near0 up; ip link set near1 up;"
-        "ip route add 192.0.2.9 via 198.51.100.2 metric 10;"
-        "ip route add 192.0.2.9 via 203.0.113.2 metric 20;"
-        "ip -6 route add 2001:db8:9::9 via 2001:db8:100::2 metric 10;"
-        "ip -6 route add 2001:db8:9::9 via 2001:db8:101::2 metric 20");
-    introduce_all();
-    return net_set_up(state);
-}
-
-static int tear_down(void **state)
-{
-    const int rc = net_tear_down(state);
-
-    close(place.here);
-    close(place.there);
-    return rc;
-}
+#define TRANSFER_LEN 4000000
 
 /* A transfer, and what is done in the middle of it */
 
@@ -139,9 +36,9 @@ static void look_for_quarter(struct ev_loop *loop, struct transfer *transfer)
         return;
     }
     assert_true(transfer->call.received < TRANSFER_LEN);
-    enter(transfer->there ? place.there : place.here);
-    run(transfer->commands);
-    enter(place.here);
+    place_enter(transfer->there ? place.there : place.here);
+    place_run(transfer->commands);
+    place_enter(place.here);
     transfer->commands = NULL;
     if (transfer->moves_to == NULL) {
         stop_looking(loop, &transfer->looks);
@@ -182,9 +79,9 @@ static void look_on(struct net *net, struct transfer *transfer)
 
 static void begin(struct net *net, struct transfer *transfer, const char *bind)
 {
-    enter(place.there);
+    place_enter(place.there);
     transfer->accepts = net_listen(net, NULL);
-    enter(place.here);
+    place_enter(place.here);
     transfer->dials = net_bind(net, bind);
 }
 
@@ -322,15 +219,6 @@ static void test_no_fragments(void **state)
 
 /* A NAT */
 
-static void need_nft(void)
-{
-    /* NOLINTNEXTLINE(cert-env33-c): the command is ours */
-    if (system("nft list ruleset >/dev/null 2>&1") != 0) {
-        print_message("there is no nft here\n");
-        skip();
-    }
-}
-
 #define NAT_RULES                                                                                  \
     "nft -f - <<EOF\n"                                                                             \
     "table ip nat\n"                                                                               \
@@ -348,13 +236,13 @@ static void translate(struct net *net, const char *to_ip)
     char first[1024], then[1024];
     uint16_t port;
 
-    need_nft();
-    run("ip addr add 198.51.100.77/24 dev near0");
+    place_need_nft();
+    place_run("ip addr add 198.51.100.77/24 dev near0");
     begin(net, &transfer, NULL);
     port = net_port(transfer.dials, IQ_IPV4);
     (void)snprintf(first, sizeof(first), NAT_RULES, port, "198.51.100.1", 5555, 5555, port);
     (void)snprintf(then, sizeof(then), NAT_RULES, port, to_ip, 6666, 6666, port);
-    run(first);
+    place_run(first);
     transfer.commands = then;
     finish(net, &transfer, "192.0.2.9", to_ip);
     assert_true(net_is_at(&transfer.accepts->accepted_from, "198.51.100.1", 5555));
@@ -379,10 +267,10 @@ static void mark(struct net *net, const char *ip)
 {
     struct transfer transfer = {0};
 
-    need_nft();
-    run(ECN_RULES);
-    enter(place.there);
-    run(ECN_RULES);
+    place_need_nft();
+    place_run(ECN_RULES);
+    place_enter(place.there);
+    place_run(ECN_RULES);
     begin(net, &transfer, NULL);
     finish(net, &transfer, ip, ip);
 }
@@ -390,7 +278,7 @@ static void mark(struct net *net, const char *ip)
 static void test_marked_v4(void **state) { mark(*state, "192.0.2.9"); }
 static void test_marked_v6(void **state) { mark(*state, "[2001:db8:9::9]"); }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, place_set_up, place_tear_down)
 
 int main(int argc, char **argv)
 {

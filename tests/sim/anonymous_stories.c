@@ -329,8 +329,64 @@ static void tell_wrong_certs(const struct sim_options *options)
     sim_free(sim);
 }
 
+/* Dials an anonymous route; its hello finds this allocation denied (0: none).  Returns how many
+ * there were. */
+static uint64_t dial_without(struct evil *evil, struct sim_node *accepts, uint64_t denied)
+{
+    static const struct evil_options wanted = {
+        .alpn = H3, .key = EVIL_KEY_NONE, .no_raw_keys = true};
+    const uint64_t received_before = accepts->received_count;
+    struct sim *sim = accepts->sim;
+    uint64_t asked;
+
+    evil_dial(evil, sim_add_raw(sim), accepts, &wanted);
+    sim_deny_memory(denied, denied);
+    while (accepts->received_count == received_before && sim_step(sim)) {
+    }
+    asked = sim_allocation_count();
+    sim_deny_memory(0, 0);
+    sim_run_for(sim, 5 * SIM_SECOND);
+    evil_fall_silent(evil);
+    sim_run_for(sim, A_WHILE);
+    return asked;
+}
+
+/* Whoever comes next is admitted.  Returns whether there were so many allocations. */
+static bool admit_after(const struct sim_options *options, uint64_t denied)
+{
+    struct sim *sim = sim_new(options);
+    struct note heard = {0};
+    const struct iq_route routes[] = {
+        {.alpn = "h3", .handler = &note_handler, .data = &heard, .anonymous = true}, {0}};
+    struct sim_node *accepts = sim_add_endpoint(sim, NULL);
+    static struct evil first, next;
+    uint64_t asked;
+
+    sim->memory_uncounted = true; /* OpenSSL keeps what it has looked up */
+    watch_listen(accepts, routes);
+    asked = dial_without(&first, accepts, denied);
+    (void)dial_without(&next, accepts, 0);
+    SIM_EXPECT(sim, next.completed);
+    SIM_EXPECT(sim, what_was_shown(&next, iq_endpoint_id(accepts->endpoint)) == SHOWS_OWN_CERT);
+    evil_free(&first);
+    evil_free(&next);
+    sim_free(sim);
+    return asked >= denied;
+}
+
+static void tell_scarce_memory(const struct sim_options *options)
+{
+    uint64_t denied = 1;
+
+    while (admit_after(options, denied)) {
+        denied += 6000 / story_scale(2000);
+    }
+    assert_true(denied > 5); /* where OpenSSL is shared, only what is ours */
+}
+
 const struct story anonymous_stories[] = {
     {.name = "evil_anonymous", .run = tell_rows, .seeds = 2},
+    {.name = "memory_anonymous", .run = tell_scarce_memory, .weather = STORY_CALM_ONLY},
     {.name = "evil_anonymous_tickets", .run = tell_tickets, .seeds = 2},
     {.name = "evil_wrong_certs", .run = tell_wrong_certs, .weather = STORY_CALM_ONLY},
     {0},

@@ -53,6 +53,7 @@ static const struct story *const collections[] = {
     cipher_stories,
     h3_stories,
     h3_rule_stories,
+    week_stories,
     limits_stories,
     limits_stream_stories,
     limits_memory_stories,

@@ -143,7 +143,7 @@ static void tell_far_and_near(const struct sim_options *options)
 }
 
 /* The ladder of networks on which iroh is tried.  Delays are one way. */
-static const struct sim_link ladder[] = {
+const struct sim_link story_ladder[STORY_RUNGS] = {
     {.name = "good-wifi", .rate_bps = 100000000, .delay_ms = 8, .loss = 10},
     {.name = "congested-wifi",
      .rate_bps = 25000000,
@@ -216,8 +216,8 @@ static void tell_ladder(const struct sim_options *options)
 {
     size_t i;
 
-    for (i = 0; i < sizeof(ladder) / sizeof(ladder[0]); i++) {
-        const struct sim_options on_rung = {.seed = options->seed, .weather = ladder[i]};
+    for (i = 0; i < STORY_RUNGS; i++) {
+        const struct sim_options on_rung = {.seed = options->seed, .weather = story_ladder[i]};
 
         dial_and_echo(&on_rung, 200000, 3, NULL);
     }

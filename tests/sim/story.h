@@ -51,6 +51,10 @@ struct iq_conn *story_connect(struct story_pair *pair, const struct iq_protocol_
 /* Runs until the task has closed, and expects that it is done. */
 void story_finish(struct story_pair *pair, const struct app_task *task, uint64_t limit_ns);
 
+/* Networks, from a good one to an absurd one.  path_stories.c */
+#define STORY_RUNGS 9
+extern const struct sim_link story_ladder[STORY_RUNGS];
+
 extern const struct story echo_stories[];
 extern const struct story stream_stories[];
 extern const struct story stream_end_stories[];
@@ -89,6 +93,7 @@ extern const struct story anonymous_stories[];
 extern const struct story cipher_stories[];
 extern const struct story h3_stories[];
 extern const struct story h3_rule_stories[];
+extern const struct story week_stories[];
 extern const struct story limits_stories[];
 extern const struct story limits_stream_stories[];
 extern const struct story limits_memory_stories[];
