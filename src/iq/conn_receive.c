@@ -94,7 +94,7 @@ void iq_conn_fail(struct iq_conn *conn, int rc)
         end_silently(conn, IQ_CLOSED_VERSION_MISMATCH);
         return;
     case NGTCP2_ERR_CRYPTO:
-        end_with_alert(conn, ngtcp2_conn_get_tls_alert(conn->quic));
+        end_with_alert(conn, iq_tls_session_alert(conn->tls));
         return;
     default:
         ngtcp2_ccerr_set_liberr(&conn->error, rc, NULL, 0);

@@ -335,6 +335,11 @@ bool iq_tls_session_is_resumed(const struct iq_tls_session *session)
     return SSL_session_reused(session->ssl) == 1;
 }
 
+uint8_t iq_tls_session_alert(const struct iq_tls_session *session)
+{
+    return session->alert != 0 ? session->alert : ngtcp2_conn_get_tls_alert(session->quic);
+}
+
 uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_peer *peer)
 {
     struct iq_tls_peer found = {.route = session->route};

@@ -67,6 +67,22 @@ static bool admit_anonymous(struct iq_tls_session *session)
            iq_certificate_use(tls->certificate, ssl) == 0;
 }
 
+/* Transport parameters are what makes TLS that of QUIC.  OpenSSL goes on without them, and ngtcp2
+ * asserts that they have come.  RFC 9001, section 8.2, names the alert; OpenSSL, which does not
+ * know yet that this is TLS 1.3, would make handshake_failure of it. */
+static bool has_transport_params(SSL *ssl, struct iq_tls_session *session)
+{
+    const unsigned char *params;
+    size_t len;
+
+    if (SSL_client_hello_get0_ext(ssl, NGTCP2_TLSEXT_QUIC_TRANSPORT_PARAMETERS_V1, &params, &len) ==
+        1) {
+        return true;
+    }
+    session->alert = SSL_AD_MISSING_EXTENSION;
+    return false;
+}
+
 /* Before anything is answered.  A ClientHello without ALPN ends here: OpenSSL would not call
  * choose_alpn() for it.  And the route decides what the handshake will prove. */
 int iq_tls_look_at_hello(SSL *ssl, int *alert, void *arg)
@@ -79,6 +95,10 @@ int iq_tls_look_at_hello(SSL *ssl, int *alert, void *arg)
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
                                   &extension, &len) != 1) {
         *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    if (!has_transport_params(ssl, session)) {
+        *alert = SSL_AD_MISSING_EXTENSION;
         return SSL_CLIENT_HELLO_ERROR;
     }
     /* The list has its length in front; what is wrong with it OpenSSL finds later. */
