@@ -6,6 +6,7 @@
 #include <ngtcp2/ngtcp2_crypto.h>
 
 #include "conn_state.h"
+#include "memory.h"
 
 static void fill_random(uint8_t *dest, size_t len, const ngtcp2_rand_ctx *ctx)
 {
@@ -157,6 +158,7 @@ static void send_all(struct evil *self)
 static void wake(struct sim_node *node)
 {
     struct evil *self = node->data;
+    const size_t live_before = sim_live_bytes();
     const int rc = ngtcp2_conn_handle_expiry(self->quic, node->sim->now_ns);
 
     if (rc != 0) {
@@ -164,6 +166,7 @@ static void wake(struct sim_node *node)
     } else {
         send_all(self);
     }
+    self->own_bytes += sim_live_bytes() - live_before;
 }
 
 static void fill_params(struct evil *self, ngtcp2_settings *settings,
@@ -206,9 +209,8 @@ static void start_quic(struct evil *self, const struct iq_path *path, const ngtc
     ngtcp2_conn_set_tls_native_handle(self->quic, self->crypto);
 }
 
-static void receive(struct sim_node *node, const struct iq_datagrams *datagram)
+static void read_datagram(struct evil *self, const struct iq_datagrams *datagram)
 {
-    struct evil *self = node->data;
     struct iq_quic_path path;
     const ngtcp2_pkt_info info = {.ecn = datagram->ecn};
     ngtcp2_pkt_hd hd;
@@ -225,12 +227,21 @@ static void receive(struct sim_node *node, const struct iq_datagrams *datagram)
     }
     iq_quic_path_from(&path, &datagram->path);
     rc = ngtcp2_conn_read_pkt(self->quic, &path.path, &info, datagram->data, datagram->len,
-                              node->sim->now_ns);
+                              self->node->sim->now_ns);
     if (rc != 0) {
         evil_fail(self, rc);
     } else {
         send_all(self);
     }
+}
+
+static void receive(struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    struct evil *self = node->data;
+    const size_t live_before = sim_live_bytes();
+
+    read_datagram(self, datagram);
+    self->own_bytes += sim_live_bytes() - live_before;
 }
 
 static void start(struct evil *self, struct sim_node *node, const struct evil_options *options,
@@ -253,11 +264,13 @@ void evil_dial(struct evil *self, struct sim_node *node, const struct sim_node *
                const struct evil_options *options)
 {
     const struct iq_path path = {.local = node->addrs[0], .remote = to->addrs[0]};
+    const size_t live_before = sim_live_bytes();
 
     start(self, node, options, true);
     self->remote = to->addrs[0];
     start_quic(self, &path, NULL);
     send_all(self);
+    self->own_bytes += sim_live_bytes() - live_before;
 }
 
 void evil_migrate(struct evil *self)

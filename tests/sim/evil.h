@@ -67,6 +67,7 @@ struct evil {
     SSL_SESSION *ticket; /* the latest that the peer has given us, ours */
     struct evil_packet wanted[EVIL_LEVELS];
     uint8_t params[512];
+    size_t own_bytes; /* of memory (memory.h), which are not the library's */
 
     /* What became of it */
     bool completed;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "evil.h"
+#include "memory.h"
 
 #define TRIES_MAX 1000
 
@@ -143,14 +144,17 @@ void evil_say_at(struct evil *self, enum evil_level level, const struct evil_pac
     submit_crypto(self, level, len);
     ngtcp2_path_storage_zero(&path);
     for (tries = 0; is_wanted(self, level) && self->closed_count == 0; tries++) {
+        const size_t live_before = sim_live_bytes();
         const ngtcp2_ssize n = write_packet(self, level, &path.path, bytes, len);
 
+        self->own_bytes += sim_live_bytes() - live_before;
         SIM_EXPECT(sim, tries < TRIES_MAX);
         if (n > 0) {
             evil_send(self, &path.path, bytes, (size_t)n);
         } else if (n < 0) {
             evil_fail(self, (int)n);
         } else {
+            sim_wake_at(self->node, ngtcp2_conn_get_expiry(self->quic));
             sim_run_for(sim, SIM_MILLISECOND);
         }
     }

@@ -7,8 +7,25 @@
 
 #include "iq/bytes.h"
 
-#define FRAMES_MAX 1150 /* bytes: so many are in a packet of 1,200 together with everything else   \
-                         */
+/* RFC 9000, section 19: the types. */
+enum {
+    FRAME_PING = 0x01,
+    FRAME_ACK = 0x02,
+    FRAME_ACK_ECN = 0x03,
+    FRAME_RESET_STREAM = 0x04,
+    FRAME_STOP_SENDING = 0x05,
+    FRAME_STREAM = 0x0e, /* with an offset and a length */
+    FRAME_STREAM_FIN = 0x0f,
+    FRAME_MAX_DATA = 0x10,
+    FRAME_MAX_STREAM_DATA = 0x11,
+    FRAME_MAX_STREAMS_BIDI = 0x12,
+    FRAME_STREAM_DATA_BLOCKED = 0x15,
+    FRAME_STREAMS_BLOCKED_BIDI = 0x16,
+};
+
+#define FRAMES_MAX                                                                                 \
+    1150 /* bytes: so many are in a packet of 1,200 together with everything else                  \
+          */
 
 struct frames {
     uint8_t data[FRAMES_MAX];

@@ -44,6 +44,8 @@ static const struct story *const collections[] = {
     early_replay_stories,
     evil_session_stories,
     evil_say_stories,
+    attack_stories,
+    attack_limit_stories,
     memory_stories,
     stream_patience_stories,
     clock_stories,
