@@ -21,7 +21,7 @@ static void note_bytes(struct sim *sim, void *arg)
 }
 
 /* Those that are echoed come back on streams that the peer has to know. */
-static void open_streams(struct attack *self)
+void attack_open_streams(struct attack *self)
 {
     const size_t live_before = sim_live_bytes();
     int64_t id;
@@ -31,12 +31,14 @@ static void open_streams(struct attack *self)
     self->evil.own_bytes += sim_live_bytes() - live_before;
 }
 
-void attack_start(struct attack *self, const struct sim_options *options,
-                  const struct iq_endpoint_config *config)
+void attack_dial(struct attack *self, const struct sim_options *options,
+                 const struct iq_endpoint_config *config, const struct evil_options *peer)
 {
-    const struct evil_options wanted = {.alpn = "\x13iroh-example/echo/0",
-                                        .seed = "the seed of one that is an enemy"};
+    static const uint8_t seed[IQ_KEY_LEN] = "the seed of one that is an enemy";
+    struct evil_options wanted = peer == NULL ? (struct evil_options){0} : *peer;
 
+    memcpy(wanted.seed, seed, sizeof(seed));
+    wanted.alpn = "\x13iroh-example/echo/0";
     memset(self, 0, sizeof(*self));
     self->sim = sim_new(options);
     self->accepts = sim_add_endpoint(self->sim, config);
@@ -47,12 +49,18 @@ void attack_start(struct attack *self, const struct sim_options *options,
     self->routes[0] =
         (struct iq_route){.alpn = APP_ALPN, .handler = &self->handler, .data = &self->heard};
     watch_listen(self->accepts, self->routes);
-    evil_dial(&self->evil, self->raw, self->accepts, &wanted);
-    sim_run_for(self->sim, SIM_SECOND);
-    SIM_EXPECT(self->sim, self->evil.completed && self->heard.opened == 1);
-    open_streams(self);
     self->sim->after_event = note_bytes;
     self->sim->after_event_arg = self;
+    evil_dial(&self->evil, self->raw, self->accepts, &wanted);
+}
+
+void attack_start(struct attack *self, const struct sim_options *options,
+                  const struct iq_endpoint_config *config, const struct evil_options *peer)
+{
+    attack_dial(self, options, config, peer);
+    sim_run_for(self->sim, SIM_SECOND);
+    SIM_EXPECT(self->sim, self->evil.completed && self->heard.opened == 1);
+    attack_open_streams(self);
     attack_mark(self);
 }
 

@@ -16,10 +16,18 @@ struct attack {
     uint64_t sent_before, received_before; /* datagrams */
 };
 
-/* Connects, lets everything settle, and marks that.  `config` may be NULL. */
+/* Begins to connect.  `config` and `peer`, of which alpn and seed are not used, may be NULL. */
+void attack_dial(struct attack *self, const struct sim_options *options,
+                 const struct iq_endpoint_config *config, const struct evil_options *peer);
+
+/* Connects, lets everything settle, and marks that. */
 void attack_start(struct attack *self, const struct sim_options *options,
-                  const struct iq_endpoint_config *config);
+                  const struct iq_endpoint_config *config, const struct evil_options *peer);
 void attack_end(struct attack *self);
+
+/* Opens as many streams as the endpoint allows: ngtcp2 has to know those on which an echo comes
+ * back. attack_start() has done it. */
+void attack_open_streams(struct attack *self);
 
 /* From here on counts what the endpoint sends, and the bytes of memory that it takes. */
 void attack_mark(struct attack *self);

@@ -27,7 +27,7 @@ static void say_row(const struct sim_options *options, const struct say_row *row
     struct frames frames = {0};
     size_t i;
 
-    attack_start(&self, options, NULL);
+    attack_start(&self, options, NULL, NULL);
     for (i = 0; i < sizeof(row->frames) / sizeof(row->frames[0]); i++) {
         frames_put_numbers(&frames, row->frames[i].numbers, row->frames[i].count);
     }

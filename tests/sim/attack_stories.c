@@ -13,7 +13,7 @@ static void challenges(const struct sim_options *options, unsigned count)
     static struct attack self;
     uint64_t datagrams;
 
-    attack_start(&self, options, NULL);
+    attack_start(&self, options, NULL, NULL);
     (void)attack_flood(&self, frames_put_challenge, count, 0);
     attack_expect_open(&self, "challenges");
     datagrams = self.accepts->received_count - self.received_before;
@@ -41,7 +41,7 @@ static void retire(const struct sim_options *options, uint64_t per_packet)
     static struct attack self;
     uint64_t said;
 
-    attack_start(&self, options, NULL);
+    attack_start(&self, options, NULL, NULL);
     self.raw->on_datagram = NULL; /* retirements are never acknowledged */
     said = attack_flood(&self, put_retiring_cid, 1000, per_packet);
     attack_expect_closed(&self, "retired ids", NGTCP2_CONNECTION_ID_LIMIT_ERROR);
@@ -127,7 +127,7 @@ static void flood(const struct sim_options *options, const struct flood_row *row
     static struct attack self;
     uint64_t said;
 
-    attack_start(&self, options, NULL);
+    attack_start(&self, options, NULL, NULL);
     use_streams(&self);
     said = attack_flood(&self, row->put, row->open_ever ? count : 20000, 0);
     if (row->open_ever) {

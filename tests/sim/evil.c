@@ -176,7 +176,8 @@ static void fill_params(struct evil *self, ngtcp2_settings *settings,
     settings->initial_ts = self->node->sim->now_ns;
     settings->rand_ctx.native_handle = &self->node->sim->workload;
     ngtcp2_transport_params_default(params);
-    params->initial_max_data = params->initial_max_stream_data_bidi_local = 100000;
+    params->initial_max_data = self->options.window == 0 ? 100000 : self->options.window;
+    params->initial_max_stream_data_bidi_local = params->initial_max_data;
     params->initial_max_streams_bidi = params->initial_max_streams_uni = 10;
     params->max_idle_timeout = 10 * NGTCP2_SECONDS;
     params->max_datagram_frame_size = self->options.max_datagram;

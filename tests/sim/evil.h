@@ -43,6 +43,7 @@ struct evil_options {
     SSL_SESSION *resume;     /* not ours */
     uint64_t max_datagram;   /* transport parameter 0x20 (RFC 9221); 0: takes none */
     size_t tickets;          /* how many to send; 0: OpenSSL's two */
+    uint64_t window;         /* bytes of each stream, and of all; 0: 100,000 */
 
     /* The first packet of each level that has room for the frames.  What would have been in it
      * comes when it is found lost, since the peer acknowledges the packet. */

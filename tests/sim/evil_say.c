@@ -121,10 +121,12 @@ static void submit_crypto(struct evil *self, enum evil_level level, size_t len)
     static const uint8_t filler[FRAMES_MAX];
     const ngtcp2_encryption_level of_quic =
         level == EVIL_INITIAL ? NGTCP2_ENCRYPTION_LEVEL_INITIAL : NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE;
+    const size_t live_before = sim_live_bytes();
 
     if (level != EVIL_ONE_RTT) {
         SIM_EXPECT(self->node->sim,
                    ngtcp2_conn_submit_crypto_data(self->quic, of_quic, filler, len) == 0);
+        self->own_bytes += sim_live_bytes() - live_before;
     }
 }
 

@@ -81,6 +81,8 @@ extern const struct story early_replay_stories[];
 extern const struct story evil_session_stories[];
 extern const struct story evil_say_stories[];
 extern const struct story attack_stories[];
+extern const struct story attack_fair_stories[];
+extern const struct story attack_memory_stories[];
 extern const struct story attack_limit_stories[];
 extern const struct story memory_stories[];
 extern const struct story stream_patience_stories[];
