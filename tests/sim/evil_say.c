@@ -10,7 +10,7 @@
 #include "evil.h"
 #include "memory.h"
 
-#define TRIES_MAX 1000
+#define TRIES_MAX 20000
 
 /* A story has one thread, and a packet is made in one call. */
 static struct evil *speaking;
