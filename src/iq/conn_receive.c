@@ -181,6 +181,9 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
     if (conn->state >= IQ_CONN_CLOSING) {
         return 0;
     }
+    if (!iq_conn_may_come_from(conn, path)) {
+        return 0;
+    }
     rc = iq_conn_read(conn, &quic_path.path, &info, data, len, &close);
     if (rc == NGTCP2_ERR_RETRY) {
         return IQ_ERR_AGAIN;
