@@ -28,4 +28,9 @@ uint64_t iq_keyed_hash(const void *data, size_t len, const uint8_t key[16])
     return hash;
 }
 
+bool iq_secrets_equal(const void *a, const void *b, size_t len)
+{
+    return sodium_memcmp(a, b, len) == 0;
+}
+
 void iq_wipe(void *data, size_t len) { sodium_memzero(data, len); }

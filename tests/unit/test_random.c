@@ -56,6 +56,19 @@ static void test_hash_is_siphash_2_4(void **state)
     }
 }
 
+static void test_secrets_equal(void **state)
+{
+    uint8_t a[16] = {0}, b[16] = {0};
+
+    for (size_t i = 0; i < sizeof(b); i++) {
+        assert_true(iq_secrets_equal(a, b, sizeof(a)));
+        b[i] = 0x80;
+        assert_false(iq_secrets_equal(a, b, sizeof(a)));
+        assert_true(iq_secrets_equal(a, b, i));
+        b[i] = 0;
+    }
+}
+
 static void test_hash_depends_on_key(void **state)
 {
     static const uint8_t keys[2][16] = {{1}, {2}};
@@ -98,6 +111,7 @@ int main(void)
         cmocka_unit_test(test_fill_writes_all),
         cmocka_unit_test(test_hash_is_siphash_2_4),
         cmocka_unit_test(test_hash_depends_on_key),
+        cmocka_unit_test(test_secrets_equal),
         cmocka_unit_test(test_wipe),
         cmocka_unit_test(test_source_can_be_replaced),
     };
