@@ -7,6 +7,19 @@
 
 #define FRAME_MAX 64 /* bytes, of one that attack_flood() says */
 
+bool attack_with_qlog;
+
+static void *open_qlog(const char *name, void *arg) { return arg; }
+
+static void write_qlog(void *file, const void *data, size_t len) { *(size_t *)file += len; }
+
+static void close_qlog(void *file) {}
+
+static size_t qlog_len;
+
+static const struct iq_qlog qlog = {
+    .open = open_qlog, .write = write_qlog, .close = close_qlog, .arg = &qlog_len};
+
 static size_t count_bytes(const struct attack *self)
 {
     return sim_live_bytes() - self->evil.own_bytes;
@@ -36,12 +49,14 @@ void attack_dial(struct attack *self, const struct sim_options *options,
 {
     static const uint8_t seed[IQ_KEY_LEN] = "the seed of one that is an enemy";
     struct evil_options wanted = peer == NULL ? (struct evil_options){0} : *peer;
+    struct iq_endpoint_config own = config == NULL ? (struct iq_endpoint_config){0} : *config;
 
     memcpy(wanted.seed, seed, sizeof(seed));
     wanted.alpn = "\x13iroh-example/echo/0";
     memset(self, 0, sizeof(*self));
     self->sim = sim_new(options);
-    self->accepts = sim_add_endpoint(self->sim, config);
+    own.qlog = attack_with_qlog ? &qlog : own.qlog;
+    self->accepts = sim_add_endpoint(self->sim, &own);
     self->raw = sim_add_raw(self->sim);
     self->raw->link = (struct sim_link){.name = "near"}; /* what it says is heard at once */
     self->handler = note_handler;

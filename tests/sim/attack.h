@@ -16,6 +16,9 @@ struct attack {
     uint64_t sent_before, received_before; /* datagrams */
 };
 
+/* While this is set the endpoint keeps a qlog, which goes nowhere. */
+extern bool attack_with_qlog;
+
 /* Begins to connect.  `config` and `peer`, of which alpn and seed are not used, may be NULL. */
 void attack_dial(struct attack *self, const struct sim_options *options,
                  const struct iq_endpoint_config *config, const struct evil_options *peer);

@@ -88,8 +88,9 @@ static void junk(const struct sim_options *options, unsigned random, unsigned in
     }
     attack_expect_open(&self, "junk");
     iq_endpoint_stats(self.accepts->endpoint, &stats);
-    SIM_EXPECT(self.sim, stats.handshakes_failed == initials);     /* each was looked into */
-    attack_expect_bytes(&self, "Initials of junk", 0, 100 * 1024); /* one at a time */
+    SIM_EXPECT(self.sim, stats.handshakes_failed == initials); /* each was looked into */
+    /* One at a time has memory; OpenSSL keeps a few bytes for them all. */
+    attack_expect_bytes(&self, "Initials of junk", 16, 100 * 1024);
     attack_end(&self);
 }
 

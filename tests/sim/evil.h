@@ -28,8 +28,8 @@ struct evil_packet {
     struct iq_bytes frames; /* up to FRAMES_MAX, and padding, instead of its own */
     struct iq_bytes find;   /* the first place of its own that has these bytes */
     struct iq_bytes put;    /* gets these, which are as many */
-    uint8_t header_bits;    /* flipped: of the first byte, those that header protection covers.
-                               The reserved ones are 0x0c of a long header, and 0x18 of a short one */
+    uint8_t header_bits;    /* flipped: of the first byte, those that header protection covers (the
+                               reserved ones are 0x0c of a long header, 0x18 of a short one) */
 };
 
 struct evil_options {
@@ -67,7 +67,7 @@ struct evil {
     ngtcp2_conn *quic;
     SSL_SESSION *ticket; /* the latest that the peer has given us, ours */
     struct evil_packet wanted[EVIL_LEVELS];
-    uint8_t params[512];
+    uint8_t params[1024];
     size_t own_bytes; /* of memory (memory.h), which are not the library's */
 
     /* What became of it */

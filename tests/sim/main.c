@@ -45,6 +45,7 @@ static const struct story *const collections[] = {
     evil_session_stories,
     evil_say_stories,
     attack_stories,
+    attack_qlog_stories,
     attack_path_stories,
     attack_datagram_stories,
     attack_fair_stories,

@@ -81,6 +81,7 @@ extern const struct story early_replay_stories[];
 extern const struct story evil_session_stories[];
 extern const struct story evil_say_stories[];
 extern const struct story attack_stories[];
+extern const struct story attack_qlog_stories[];
 extern const struct story attack_path_stories[];
 extern const struct story attack_datagram_stories[];
 extern const struct story attack_fair_stories[];
