@@ -90,7 +90,7 @@ static void junk(const struct sim_options *options, unsigned random, unsigned in
     iq_endpoint_stats(self.accepts->endpoint, &stats);
     SIM_EXPECT(self.sim, stats.handshakes_failed == initials); /* each was looked into */
     /* One at a time has memory; OpenSSL keeps a few bytes for them all. */
-    attack_expect_bytes(&self, "Initials of junk", 16, 100 * 1024);
+    attack_expect_bytes(&self, "Initials of junk", 16, 102400);
     attack_end(&self);
 }
 
@@ -103,7 +103,7 @@ static void tell_much_junk(const struct sim_options *options) { junk(options, 50
 
 /* Sizes: every first byte alone, and the longest datagram of IPv4, also behind a good packet */
 
-#define LONGEST 65507
+#define LONGEST ((size_t)65507)
 
 static bool lengthen(struct sim_node *node, const struct iq_datagrams *datagram)
 {

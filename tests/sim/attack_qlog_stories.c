@@ -49,22 +49,26 @@ static void tell_params(const struct sim_options *options)
     attack_with_qlog = false;
 }
 
+static void run_short(const struct story *story, const struct sim_options *options)
+{
+    for (; story->name != NULL; story++) {
+        if (strncmp(story->name, "long_", 5) != 0) {
+            story->run(options);
+        }
+    }
+}
+
 static void tell_with_qlog(const struct sim_options *options)
 {
     static const struct story *const collections[] = {
         attack_stories,          attack_limit_stories, attack_memory_stories,
         attack_datagram_stories, attack_fair_stories,
     };
-    const struct story *story;
     size_t i;
 
     attack_with_qlog = true;
     for (i = 0; i < sizeof(collections) / sizeof(collections[0]); i++) {
-        for (story = collections[i]; story->name != NULL; story++) {
-            if (strncmp(story->name, "long_", 5) != 0) {
-                story->run(options);
-            }
-        }
+        run_short(collections[i], options);
     }
     attack_with_qlog = false;
 }
