@@ -44,7 +44,12 @@ static int note_completed(ngtcp2_conn *quic, void *user_data)
 
     self->completed = true;
     self->was_resumed = SSL_session_reused(self->ssl) == 1;
-    return 0;
+    if (self->options.behind_tls.len == 0) {
+        return 0;
+    }
+    return ngtcp2_conn_submit_crypto_data(
+        quic, self->dials ? NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE : NGTCP2_ENCRYPTION_LEVEL_1RTT,
+        self->options.behind_tls.data, self->options.behind_tls.len);
 }
 
 static int note_retry(ngtcp2_conn *quic, const ngtcp2_pkt_hd *hd, void *user_data)
@@ -208,6 +213,12 @@ static void start_quic(struct evil *self, const struct iq_path *path, const ngtc
     }
     SIM_EXPECT(self->node->sim, rc == 0);
     ngtcp2_conn_set_tls_native_handle(self->quic, self->crypto);
+    if (self->options.early_params.len > 0) {
+        SIM_EXPECT(self->node->sim, SSL_set_quic_tls_early_data_enabled(self->ssl, 1) == 1);
+        SIM_EXPECT(self->node->sim, ngtcp2_conn_decode_and_set_0rtt_transport_params(
+                                        self->quic, self->options.early_params.data,
+                                        self->options.early_params.len) == 0);
+    }
 }
 
 static void read_datagram(struct evil *self, const struct iq_datagrams *datagram)

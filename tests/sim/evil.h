@@ -21,13 +21,14 @@ enum evil_key {
     EVIL_KEY_SMALL_ORDER, /* 01 00 .. 00, with forged signatures */
 };
 
-enum evil_level { EVIL_INITIAL, EVIL_HANDSHAKE, EVIL_ONE_RTT, EVIL_LEVELS };
+enum evil_level { EVIL_INITIAL, EVIL_ZERO_RTT, EVIL_HANDSHAKE, EVIL_ONE_RTT, EVIL_LEVELS };
 
 /* What is different in a packet from what ngtcp2 has for it: all that is not zero. */
 struct evil_packet {
     struct iq_bytes frames; /* up to FRAMES_MAX, and padding, instead of its own */
     struct iq_bytes find;   /* the first place of its own that has these bytes */
     struct iq_bytes put;    /* gets these, which are as many */
+    bool no_frames;         /* not even padding; with 1-RTT keys */
     uint8_t header_bits;    /* flipped: of the first byte, those that header protection covers (the
                                reserved ones are 0x0c of a long header, 0x18 of a short one) */
 };
@@ -52,6 +53,12 @@ struct evil_options {
     /* Transport parameters (RFC 9000, section 18), which come behind ngtcp2's. */
     struct iq_bytes params;
     uint64_t without_params; /* bit k: those of ngtcp2's without the one with id k */
+    bool no_params;          /* answering: none, not even the extension of TLS */
+
+    /* Messages of TLS in CRYPTO behind the last that OpenSSL has: if it dials, that is Finished,
+     * with Handshake keys; if it answers, tickets, with 1-RTT keys. */
+    struct iq_bytes behind_tls;
+    struct iq_bytes early_params; /* with `resume`: early data can be said, by these parameters */
 };
 
 struct evil {
@@ -68,7 +75,10 @@ struct evil {
     SSL_SESSION *ticket; /* the latest that the peer has given us, ours */
     struct evil_packet wanted[EVIL_LEVELS];
     uint8_t params[1024];
-    size_t own_bytes; /* of memory (memory.h), which are not the library's */
+    size_t own_bytes;          /* of memory (memory.h), which are not the library's */
+    uint8_t early_params[256]; /* the peer's, to be remembered with the ticket */
+    size_t early_params_len;
+    size_t packet_len; /* of the packet that is made; 0: as ngtcp2 says */
 
     /* What became of it */
     bool completed;

@@ -14,7 +14,8 @@
 
 /* A story has one thread, and a packet is made in one call. */
 static struct evil *speaking;
-static uint8_t mask_bits; /* of the packet that has just been encrypted */
+static uint8_t mask_bits;  /* of the packet that has just been encrypted */
+static size_t number_more; /* bytes that its number is longer than ngtcp2 has made it */
 
 void evil_note_speaking(struct evil *self) { speaking = self; }
 
@@ -24,14 +25,15 @@ static enum evil_level level_of(uint8_t first_byte)
     if ((first_byte & 0x80) == 0) {
         return EVIL_ONE_RTT;
     }
-    return (first_byte & 0x30) == 0x20 ? EVIL_HANDSHAKE : EVIL_INITIAL;
+    return (enum evil_level)((first_byte & 0x30) >> 4); /* of a Retry, too, which is empty */
 }
 
 static bool is_wanted(const struct evil *self, enum evil_level level)
 {
     const struct evil_packet *wanted = &self->wanted[level];
 
-    return wanted->frames.len > 0 || wanted->find.len > 0 || wanted->header_bits != 0;
+    return wanted->frames.len > 0 || wanted->find.len > 0 || wanted->header_bits != 0 ||
+           wanted->no_frames;
 }
 
 static uint8_t *find(uint8_t *bytes, size_t len, const struct iq_bytes *wanted)
@@ -66,6 +68,35 @@ static bool change(uint8_t *payload, size_t len, const struct evil_packet *wante
     return true;
 }
 
+/*
+ * A packet without frames.  The sample that protects its header begins four bytes behind where its
+ * number begins (RFC 9001, section 5.4.2), so that the number needs four bytes, or the packet is
+ * too short to be read: those that ngtcp2 has written, and zeros behind them.
+ */
+static int encrypt_nothing(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                           const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *nonce,
+                           size_t nonce_len, const uint8_t *header, size_t header_len)
+{
+    const size_t number_len = (header[0] & 3U) + 1;
+    uint8_t longer[64] = {0}, shifted[32];
+    size_t i;
+
+    number_more = 4 - number_len;
+    assert(header_len + number_more <= sizeof(longer) && nonce_len <= sizeof(shifted));
+    memcpy(longer, header, header_len);
+    mask_bits = header[0] ^ (header[0] | 3);
+    longer[0] ^= mask_bits;
+    memcpy(shifted, nonce, nonce_len);
+    for (i = 0; i < number_len; i++) { /* section 5.3: the number is in the end of the nonce */
+        shifted[nonce_len - number_len + i] ^= header[header_len - number_len + i];
+        shifted[nonce_len - 4 + i] ^= header[header_len - number_len + i];
+    }
+    memset(dest, 0, number_more);
+    speaking->packet_len = header_len + number_more + aead->max_overhead;
+    return ngtcp2_crypto_encrypt_cb(dest + number_more, aead, aead_ctx, header, 0, shifted,
+                                    nonce_len, longer, header_len + number_more);
+}
+
 int evil_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
                  const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *plain, size_t len,
                  const uint8_t *nonce, size_t nonce_len, const uint8_t *header, size_t header_len)
@@ -76,6 +107,10 @@ int evil_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
     assert(len <= sizeof(payload) && header_len <= sizeof(flipped));
     memcpy(payload, plain, len);
     memcpy(flipped, header, header_len);
+    if (speaking->wanted[level].no_frames) {
+        speaking->wanted[level] = (struct evil_packet){0};
+        return encrypt_nothing(dest, aead, aead_ctx, nonce, nonce_len, header, header_len);
+    }
     /* The integrity tag of a Retry is made of no payload. */
     if (len > 0 && is_wanted(speaking, level) && change(payload, len, &speaking->wanted[level])) {
         mask_bits = speaking->wanted[level].header_bits;
@@ -93,8 +128,17 @@ int evil_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *cipher,
     const int rc = ngtcp2_crypto_hp_mask_cb(dest, cipher, cipher_ctx, sample);
 
     dest[0] ^= mask_bits;
+    if (number_more > 0) { /* ngtcp2 does not know of these */
+        memcpy((uint8_t *)sample - number_more, dest + 1 + 4 - number_more, number_more);
+    }
     mask_bits = 0;
+    number_more = 0;
     return rc;
+}
+
+static bool carries_crypto(enum evil_level level)
+{
+    return level == EVIL_INITIAL || level == EVIL_HANDSHAKE;
 }
 
 /* Lets ngtcp2 make a packet of that level, with at least so many bytes: returns its length, or what
@@ -109,7 +153,8 @@ static ngtcp2_ssize write_packet(struct evil *self, enum evil_level level, ngtcp
     int taken;
 
     evil_note_speaking(self);
-    if (level != EVIL_ONE_RTT) {
+    self->packet_len = 0;
+    if (carries_crypto(level)) {
         return ngtcp2_conn_write_pkt(self->quic, path, &info, packet, 1200, now_ns);
     }
     return ngtcp2_conn_write_datagram(self->quic, path, &info, packet, 1200, &taken, 0, 0, filler,
@@ -123,7 +168,7 @@ static void submit_crypto(struct evil *self, enum evil_level level, size_t len)
         level == EVIL_INITIAL ? NGTCP2_ENCRYPTION_LEVEL_INITIAL : NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE;
     const size_t live_before = sim_live_bytes();
 
-    if (level != EVIL_ONE_RTT) {
+    if (carries_crypto(level)) {
         SIM_EXPECT(self->node->sim,
                    ngtcp2_conn_submit_crypto_data(self->quic, of_quic, filler, len) == 0);
         self->own_bytes += sim_live_bytes() - live_before;
@@ -152,7 +197,8 @@ void evil_say_at(struct evil *self, enum evil_level level, const struct evil_pac
         self->own_bytes += sim_live_bytes() - live_before;
         SIM_EXPECT(sim, tries < TRIES_MAX);
         if (n > 0) {
-            evil_send(self, &path.path, bytes, (size_t)n);
+            evil_send(self, &path.path, bytes,
+                      self->packet_len == 0 ? (size_t)n : self->packet_len);
         } else if (n < 0) {
             evil_fail(self, (int)n);
         } else {

@@ -46,6 +46,11 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
     struct evil *self = SSL_get_app_data(ssl);
 
+    const ngtcp2_ssize len = ngtcp2_conn_encode_0rtt_transport_params(
+        self->quic, self->early_params, sizeof(self->early_params));
+
+    SIM_EXPECT(self->node->sim, len > 0);
+    self->early_params_len = (size_t)len;
     SSL_SESSION_free(self->ticket);
     self->ticket = session;
     return 1; /* it is ours now */
@@ -124,45 +129,78 @@ static EVP_PKEY *make_key(struct evil *self)
     return NULL;
 }
 
-static void start_ctx(struct evil *self)
+static SSL_CTX *make_ctx(struct evil *self)
 {
+    SSL_CTX *ctx = SSL_CTX_new_ex(self->forger.ctx, NULL, TLS_method());
     EVP_PKEY *key;
 
-    SIM_EXPECT(self->node->sim, forger_init(&self->forger));
-    self->ctx = SSL_CTX_new_ex(self->forger.ctx, NULL, TLS_method());
-    SIM_EXPECT(self->node->sim, self->ctx != NULL);
+    SIM_EXPECT(self->node->sim, ctx != NULL);
     key = make_key(self);
     SIM_EXPECT(self->node->sim, key != NULL || self->options.key == EVIL_KEY_NONE);
-    SIM_EXPECT(self->node->sim, key == NULL || SSL_CTX_use_PrivateKey(self->ctx, key) == 1);
+    SIM_EXPECT(self->node->sim, key == NULL || SSL_CTX_use_PrivateKey(ctx, key) == 1);
     EVP_PKEY_free(key);
     if (!self->options.no_raw_keys) {
-        (void)SSL_CTX_set1_server_cert_type(self->ctx, raw_public_key, 1);
-        (void)SSL_CTX_set1_client_cert_type(self->ctx, raw_public_key, 1);
+        (void)SSL_CTX_set1_server_cert_type(ctx, raw_public_key, 1);
+        (void)SSL_CTX_set1_client_cert_type(ctx, raw_public_key, 1);
     }
     if (!self->options.default_groups) {
-        (void)SSL_CTX_set1_groups_list(self->ctx, "X25519");
+        (void)SSL_CTX_set1_groups_list(ctx, "X25519");
     }
-    SIM_EXPECT(self->node->sim,
-               self->options.ciphers == NULL ||
-                   SSL_CTX_set_ciphersuites(self->ctx, self->options.ciphers) == 1);
-    SSL_CTX_set_min_proto_version(self->ctx, TLS1_3_VERSION);
-    SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);
-    SSL_CTX_set_alpn_select_cb(self->ctx, choose_alpn, self);
-    SSL_CTX_set_client_hello_cb(self->ctx, note_server_name, self);
+    SIM_EXPECT(self->node->sim, self->options.ciphers == NULL ||
+                                    SSL_CTX_set_ciphersuites(ctx, self->options.ciphers) == 1);
+    SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, believe, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, self);
+    SSL_CTX_set_client_hello_cb(ctx, note_server_name, self);
     if (self->options.tickets > 0) {
-        (void)SSL_CTX_set_num_tickets(self->ctx, self->options.tickets);
+        (void)SSL_CTX_set_num_tickets(ctx, self->options.tickets);
     }
-    SSL_CTX_set_session_cache_mode(self->ctx,
-                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-    SSL_CTX_sess_set_new_cb(self->ctx, keep_ticket);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(ctx, keep_ticket);
+    return ctx;
+}
+
+/*
+ * An answer without transport parameters: the peer's come to us, and OpenSSL, which knows nothing
+ * of them, has none to answer with.  Its own extension it adds to every SSL; but that of an SSL_CTX
+ * goes first, if that is set afterwards.
+ */
+
+static int take_params(SSL *ssl, unsigned int type, unsigned int context, const unsigned char *data,
+                       size_t len, X509 *certificate, size_t chain_index, int *alert, void *arg)
+{
+    const struct evil *self = arg;
+
+    return ngtcp2_conn_decode_and_set_remote_transport_params(self->quic, data, len) == 0;
+}
+
+static int add_no_params(SSL *ssl, unsigned int type, unsigned int context,
+                         const unsigned char **data, size_t *len, X509 *certificate,
+                         size_t chain_index, int *alert, void *arg)
+{
+    return 0;
+}
+
+static void leave_params_out(struct evil *self)
+{
+    SSL_CTX *ctx = make_ctx(self);
+
+    SIM_EXPECT(self->node->sim,
+               SSL_CTX_add_custom_ext(ctx, TLSEXT_TYPE_quic_transport_parameters,
+                                      SSL_EXT_TLS1_3_ONLY | SSL_EXT_CLIENT_HELLO |
+                                          SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+                                      add_no_params, NULL, NULL, take_params, self) == 1);
+    SIM_EXPECT(self->node->sim, SSL_set_SSL_CTX(self->ssl, ctx) == ctx);
+    SSL_CTX_free(ctx);
 }
 
 void evil_start_tls(struct evil *self)
 {
     const char *alpn = self->options.alpn;
 
-    start_ctx(self);
+    SIM_EXPECT(self->node->sim, forger_init(&self->forger));
+    self->ctx = make_ctx(self);
     self->ssl = SSL_new(self->ctx);
     SIM_EXPECT(self->node->sim, self->ssl != NULL);
     self->ref.get_conn = get_quic;
@@ -174,6 +212,9 @@ void evil_start_tls(struct evil *self)
     if (!self->dials) {
         SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_server_session(self->ssl) == 0);
         SSL_set_accept_state(self->ssl);
+        if (self->options.no_params) {
+            leave_params_out(self);
+        }
         return;
     }
     SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_client_session(self->ssl) == 0);
