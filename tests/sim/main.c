@@ -60,6 +60,7 @@ static const struct story *const collections[] = {
     cipher_stories,
     h3_stories,
     h3_rule_stories,
+    rule_stories,
 };
 
 #define STORIES_MAX 400
