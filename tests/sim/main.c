@@ -61,6 +61,7 @@ static const struct story *const collections[] = {
     h3_stories,
     h3_rule_stories,
     rule_stories,
+    rule_answer_stories,
 };
 
 #define STORIES_MAX 400

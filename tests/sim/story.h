@@ -97,5 +97,6 @@ extern const struct story cipher_stories[];
 extern const struct story h3_stories[];
 extern const struct story h3_rule_stories[];
 extern const struct story rule_stories[];
+extern const struct story rule_answer_stories[];
 
 #endif
