@@ -218,7 +218,52 @@ static void tell_dials(const struct sim_options *options)
     }
 }
 
+/* What comes late breaks no rule: frames of a stream that has ended, as a network that repeats and
+ * reorders brings them, and limits that were raised since. */
+
+static void read_away(struct iq_stream *stream)
+{
+    iq_stream_consume(stream, iq_stream_peek(stream).len);
+}
+
+static void tell_late(const struct sim_options *options)
+{
+    static const struct iq_protocol_handler reads = {
+        .on_accept = note_accept, .on_stream_ready = read_away, .on_closed = note_closed};
+    static const struct iq_route route[] = {{.alpn = RULE_ALPN, .handler = &reads, .data = &heard},
+                                            {0}};
+    static const struct iq_bytes late[] = {
+        BYTES("\x0b\x02\x01x"),    /* STREAM, all of it */
+        BYTES("\x0e\x02\x01\x00"), /* and nothing at its end */
+        BYTES("\x04\x02\x00\x01"), /* RESET_STREAM */
+        BYTES("\x15\x02\x00"),     /* STREAM_DATA_BLOCKED */
+        BYTES("\x10\x00\x13\x00"), /* MAX_DATA, MAX_STREAMS */
+        BYTES("\x14\x00\x17\x00"), /* DATA_BLOCKED, STREAMS_BLOCKED */
+    };
+    const struct evil_options wanted = {.alpn = "\x04" RULE_ALPN, .seed = "anything"};
+    struct sim *sim = sim_new(options);
+    struct sim_node *accepts = sim_add_endpoint(sim, NULL);
+    static struct evil evil;
+    size_t i;
+
+    heard = (struct note){0};
+    watch_listen(accepts, route);
+    evil_dial(&evil, sim_add_raw(sim), accepts, &wanted);
+    sim_run_for(sim, SIM_SECOND);
+    evil_say(&evil, late[0].data, late[0].len);
+    sim_run_for(sim, SIM_SECOND);
+    SIM_EXPECT(sim, heard.opened == 1 && watch_live_streams(sim) == 0);
+    for (i = 0; i < sizeof(late) / sizeof(late[0]); i++) {
+        evil_say(&evil, late[i].data, late[i].len);
+        sim_run_for(sim, SIM_SECOND);
+        SIM_EXPECT(sim, heard.closed == 0 && watch_live_streams(sim) == 0);
+    }
+    evil_free(&evil);
+    sim_free(sim);
+}
+
 const struct story rule_stories[] = {
+    {.name = "rule_late", .run = tell_late, .weather = STORY_CALM_ONLY},
     {.name = "rule_dials", .run = tell_dials, .weather = STORY_CALM_ONLY},
     {0},
 };
