@@ -62,6 +62,7 @@ static const struct story *const collections[] = {
     h3_stories,
     h3_rule_stories,
     rule_stories,
+    rule_param_stories,
     rule_answer_stories,
 };
 

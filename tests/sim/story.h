@@ -98,6 +98,7 @@ extern const struct story cipher_stories[];
 extern const struct story h3_stories[];
 extern const struct story h3_rule_stories[];
 extern const struct story rule_stories[];
+extern const struct story rule_param_stories[];
 extern const struct story rule_answer_stories[];
 
 #endif
