@@ -18,6 +18,36 @@
 
 #define SILENT_PTOS 2
 
+/* How often a peer may come from another address: once a second, up to 20 times at once. */
+#define MOVE_INTERVAL_NS NGTCP2_SECONDS
+#define MOVE_BURST       20
+
+static bool is_current(const struct iq_conn *conn, const struct iq_path *path)
+{
+    return iq_socket_addr_equal(&path->local, &conn->path.local) &&
+           iq_socket_addr_equal(&path->remote, &conn->path.remote);
+}
+
+/*
+ * With every move ngtcp2 (here 1.24) begins congestion control anew, and until something that was
+ * sent since then is acknowledged it takes nothing for lost: if each packet came from another
+ * address, all that we have sent would be remembered for ever.  What comes from elsewhere too early
+ * is as good as lost on its way.
+ */
+bool iq_conn_may_come_from(const struct iq_conn *conn, const struct iq_path *path)
+{
+    return conn->dials || is_current(conn, path) ||
+           conn->moves_until_ns < conn->env->agenda.now_ns + MOVE_BURST * MOVE_INTERVAL_NS;
+}
+
+static void count_move(struct iq_conn *conn)
+{
+    const uint64_t now_ns = conn->env->agenda.now_ns;
+    const uint64_t from_ns = conn->moves_until_ns > now_ns ? conn->moves_until_ns : now_ns;
+
+    conn->moves_until_ns = from_ns + MOVE_INTERVAL_NS;
+}
+
 void iq_conn_doubt_path(struct iq_conn *conn)
 {
     if (conn->dials && conn->state < IQ_CONN_CLOSING) {
@@ -113,11 +143,11 @@ void iq_conn_note_path(struct iq_conn *conn)
     struct iq_path path;
 
     iq_quic_path_to(&path, ngtcp2_conn_get_path(conn->quic));
-    if (iq_socket_addr_equal(&path.local, &conn->path.local) &&
-        iq_socket_addr_equal(&path.remote, &conn->path.remote)) {
+    if (is_current(conn, &path)) {
         return;
     }
     conn->path = path;
+    count_move(conn);
     conn->small_until_ns = 0; /* sizes are found out anew */
     conn->wants_ping = true;
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, 1); /* ns: as soon as may be */

@@ -107,7 +107,7 @@ void iq_conn_fail(struct iq_conn *conn, int rc)
         }
         break;
     case NGTCP2_ERR_CRYPTO:
-        end_with_alert(conn, ngtcp2_conn_get_tls_alert(conn->quic));
+        end_with_alert(conn, iq_tls_session_alert(conn->tls));
         return;
     default:
         break;
@@ -192,6 +192,9 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
         return 0;
     }
     if (conn->state >= IQ_CONN_CLOSING) {
+        return 0;
+    }
+    if (!iq_conn_may_come_from(conn, path)) {
         return 0;
     }
     rc = iq_conn_read(conn, &quic_path.path, &info, data, len, &close);

@@ -114,8 +114,9 @@ struct iq_conn {
     bool path_is_tried;       /* one is being validated, beside the one in use */
     struct iq_path wanted_path;
     uint64_t path_tried_ns;
-    uint64_t heard_ns; /* when the last datagram arrived */
-    bool wants_ping;   /* the path has changed, and nothing is in flight on it */
+    uint64_t moves_until_ns; /* the peer's moves take so long at the pace that is allowed */
+    uint64_t heard_ns;       /* when the last datagram arrived */
+    bool wants_ping;         /* the path has changed, and nothing is in flight on it */
 
     /* The size of packets: conn_mtu.c */
     uint64_t small_until_ns; /* the least until then; 0: what discovery has found */
@@ -248,6 +249,9 @@ void iq_conn_doubt_silent_path(struct iq_conn *conn);
 
 /* Migrates if there is a better path. */
 void iq_conn_follow_path(struct iq_conn *conn);
+
+/* Whether a datagram on this path is to be read: not if the peer changes its address too often. */
+bool iq_conn_may_come_from(const struct iq_conn *conn, const struct iq_path *path);
 
 /* After ngtcp2 was called: notes which path it uses now. */
 void iq_conn_note_path(struct iq_conn *conn);

@@ -3,11 +3,12 @@
  *
  * Who the peer is comes down to judge_key(): the key that it shows must be an ed25519 key, and on
  * the side that dials it must be the key that was dialled.  Then the peer must have signed the
- * handshake with it.  Three things are not left to OpenSSL:
+ * handshake with it.  Four things are not left to OpenSSL:
  *
  * - It verifies forged signatures for keys of small order, so libsodium does (tls_ed25519.c).
  * - It finishes a handshake in which no ALPN was offered, or none was answered, where RFC 9001,
  *   section 8.1, demands no_application_protocol.
+ * - It finishes one without transport parameters, where section 8.2 demands missing_extension.
  * - It does not ask judge_key() when a session is resumed, so iq_tls_session_peer() looks again.
  *
  * The key exchange is X25519 or a NIST curve, as iroh's: with the post-quantum groups that OpenSSL
@@ -335,12 +336,20 @@ bool iq_tls_session_is_resumed(const struct iq_tls_session *session)
     return SSL_session_reused(session->ssl) == 1;
 }
 
+uint8_t iq_tls_session_alert(const struct iq_tls_session *session)
+{
+    return session->alert != 0 ? session->alert : ngtcp2_conn_get_tls_alert(session->quic);
+}
+
 uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_peer *peer)
 {
     struct iq_tls_peer found = {.route = session->route};
     const unsigned char *alpn;
     unsigned int alpn_len;
 
+    if (ngtcp2_conn_get_remote_transport_params(session->quic) == NULL) {
+        return SSL_AD_MISSING_EXTENSION; /* ngtcp2 says so too, but after the handler was called */
+    }
     SSL_get0_alpn_selected(session->ssl, &alpn, &alpn_len);
     if (session->dials) {
         found.alpn = iq_alpns_find(session->alpns, alpn, alpn_len);

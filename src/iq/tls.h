@@ -79,8 +79,11 @@ struct iq_tls_peer {
 IQ_MUST_CHECK int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len,
                                 const char *label, const void *context, size_t context_len);
 
-/* Looks at what was proven once more, from the outside: returns 0, or the TLS alert (RFC 8446,
- * section 6) with which the connection must be closed. */
+/* With which alert (RFC 8446, section 6) a handshake has failed. */
+uint8_t iq_tls_session_alert(const struct iq_tls_session *session);
+
+/* Looks at what was proven once more, from the outside: returns 0, or the TLS alert with
+ * which the connection must be closed. */
 IQ_MUST_CHECK uint8_t iq_tls_session_peer(const struct iq_tls_session *session,
                                           struct iq_tls_peer *peer);
 

@@ -58,6 +58,22 @@ static bool show_certificate(struct iq_tls_session *session)
            iq_certificate_use(tls->certificate, ssl) == 0;
 }
 
+/* Transport parameters are what makes TLS that of QUIC.  OpenSSL goes on without them, and ngtcp2
+ * asserts that they have come.  RFC 9001, section 8.2, names the alert; OpenSSL, which does not
+ * know yet that this is TLS 1.3, would make handshake_failure of it. */
+static bool has_transport_params(SSL *ssl, struct iq_tls_session *session)
+{
+    const unsigned char *params;
+    size_t len;
+
+    if (SSL_client_hello_get0_ext(ssl, NGTCP2_TLSEXT_QUIC_TRANSPORT_PARAMETERS_V1, &params, &len) ==
+        1) {
+        return true;
+    }
+    session->alert = SSL_AD_MISSING_EXTENSION;
+    return false;
+}
+
 /* The rules of an anonymous route: whoever is there may come in, and sees either our raw key or a
  * certificate.  It gets no tickets, which are for those who can be known again.  Nothing changes
  * for any other session. */
@@ -81,6 +97,10 @@ int iq_tls_look_at_hello(SSL *ssl, int *alert, void *arg)
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_application_layer_protocol_negotiation,
                                   &extension, &len) != 1) {
         *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+        return SSL_CLIENT_HELLO_ERROR;
+    }
+    if (!has_transport_params(ssl, session)) {
+        *alert = SSL_AD_MISSING_EXTENSION;
         return SSL_CLIENT_HELLO_ERROR;
     }
     /* The list has its length in front; what is wrong with it OpenSSL finds later. */

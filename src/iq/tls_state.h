@@ -28,6 +28,7 @@ struct iq_tls_session {
     SSL *ssl;
     ngtcp2_conn *quic;
     bool dials;
+    uint8_t alert;                   /* to send instead of OpenSSL's own; 0: none */
     bool resumes;                    /* the side that dials: a session was chosen */
     struct iq_id dialled;            /* the side that dials */
     const char *alpns;               /* and what it offers to speak */

@@ -18,21 +18,26 @@
 
 /* I1 */
 
+/* The one that was looked for longest ago makes room. */
 static struct sim_peer *find_peer(struct sim_node *node, const struct iq_socket_addr *addr)
 {
-    size_t i;
+    struct sim_peer found = {.addr = *addr};
+    size_t at = 0;
 
-    for (i = 0; i < node->peer_count; i++) {
-        if (iq_socket_addr_equal(&node->peers[i].addr, addr)) {
-            return &node->peers[i];
-        }
+    while (at < node->peer_count && !iq_socket_addr_equal(&node->peers[at].addr, addr)) {
+        at++;
     }
-    if (node->peer_count == SIM_PEERS_MAX) { /* the oldest makes room */
-        node->peer_count--;
-        memmove(node->peers, node->peers + 1, node->peer_count * sizeof(*node->peers));
+    if (at < node->peer_count) {
+        found = node->peers[at];
+    } else if (node->peer_count == SIM_PEERS_MAX) {
+        at = 0;
+    } else {
+        node->peer_count++;
     }
-    node->peers[node->peer_count] = (struct sim_peer){.addr = *addr};
-    return &node->peers[node->peer_count++];
+    memmove(node->peers + at, node->peers + at + 1,
+            (node->peer_count - 1 - at) * sizeof(*node->peers));
+    node->peers[node->peer_count - 1] = found;
+    return &node->peers[node->peer_count - 1];
 }
 
 /* Whether a connection of this node is being dialled there. */

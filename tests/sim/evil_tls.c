@@ -63,9 +63,69 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
 {
     struct evil *self = SSL_get_app_data(ssl);
 
+    const ngtcp2_ssize len = ngtcp2_conn_encode_0rtt_transport_params(
+        self->quic, self->early_params, sizeof(self->early_params));
+
+    SIM_EXPECT(self->node->sim, len > 0);
+    self->early_params_len = (size_t)len;
     SSL_SESSION_free(self->ticket);
     self->ticket = session;
     return 1; /* it is ours now */
+}
+
+/* One parameter, as it is written in RFC 9000, section 18: returns its length in all. */
+static size_t read_param(const struct evil *self, const uint8_t *bytes, size_t len, uint64_t *id)
+{
+    size_t at = 0;
+    uint64_t numbers[2];
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        size_t left = (size_t)1 << (bytes[at] >> 6);
+
+        for (numbers[i] = bytes[at++] & 0x3f; left > 1; left--) {
+            numbers[i] = numbers[i] << 8 | bytes[at++];
+        }
+    }
+    SIM_EXPECT(self->node->sim, at + numbers[1] <= len);
+    *id = numbers[0];
+    return at + (size_t)numbers[1];
+}
+
+/* ngtcp2's parameters as the options want them. */
+static size_t make_params(struct evil *self)
+{
+    const struct iq_bytes more = self->options.params;
+    const size_t size = sizeof(self->params);
+    uint8_t own[512];
+    const ngtcp2_ssize own_len =
+        ngtcp2_conn_encode_local_transport_params(self->quic, own, sizeof(own));
+    size_t at, one_len, len = 0;
+    uint64_t id;
+
+    SIM_EXPECT(self->node->sim, own_len > 0 && (size_t)own_len + more.len <= size);
+    for (at = 0; at < (size_t)own_len; at += one_len) {
+        one_len = read_param(self, own + at, (size_t)own_len - at, &id);
+        if (id > 63 || (self->options.without_params >> id & 1) == 0) {
+            memcpy(self->params + len, own + at, one_len);
+            len += one_len;
+        }
+    }
+    if (more.len > 0) {
+        memcpy(self->params + len, more.data, more.len);
+    }
+    return len + more.len;
+}
+
+/* ngtcp2 has just set its own parameters: before the ClientHello, or before EncryptedExtensions. */
+static void replace_params(const SSL *ssl, int where, int ret)
+{
+    struct evil *self = SSL_get_app_data(ssl);
+
+    if (SSL_get_state(ssl) == (self->dials ? TLS_ST_BEFORE : TLS_ST_SW_SRVR_HELLO)) {
+        SIM_EXPECT(self->node->sim, SSL_set_quic_tls_transport_params(self->ssl, self->params,
+                                                                      make_params(self)) == 1);
+    }
 }
 
 static EVP_PKEY *make_key(struct evil *self)
@@ -86,55 +146,94 @@ static EVP_PKEY *make_key(struct evil *self)
     return NULL;
 }
 
-static void start_ctx(struct evil *self)
+static SSL_CTX *make_ctx(struct evil *self)
 {
+    SSL_CTX *ctx = SSL_CTX_new_ex(self->forger.ctx, NULL, TLS_method());
     EVP_PKEY *key;
 
-    SIM_EXPECT(self->node->sim, forger_init(&self->forger));
-    self->ctx = SSL_CTX_new_ex(self->forger.ctx, NULL, TLS_method());
-    SIM_EXPECT(self->node->sim, self->ctx != NULL);
+    SIM_EXPECT(self->node->sim, ctx != NULL);
     key = make_key(self);
     SIM_EXPECT(self->node->sim, key != NULL || self->options.key == EVIL_KEY_NONE);
-    SIM_EXPECT(self->node->sim, key == NULL || SSL_CTX_use_PrivateKey(self->ctx, key) == 1);
+    SIM_EXPECT(self->node->sim, key == NULL || SSL_CTX_use_PrivateKey(ctx, key) == 1);
     EVP_PKEY_free(key);
     if (!self->options.no_raw_keys) {
-        (void)SSL_CTX_set1_server_cert_type(self->ctx, raw_public_key, 1);
-        (void)SSL_CTX_set1_client_cert_type(self->ctx, raw_public_key, 1);
+        (void)SSL_CTX_set1_server_cert_type(ctx, raw_public_key, 1);
+        (void)SSL_CTX_set1_client_cert_type(ctx, raw_public_key, 1);
     }
     if (!self->options.default_groups) {
-        (void)SSL_CTX_set1_groups_list(self->ctx, "X25519");
+        (void)SSL_CTX_set1_groups_list(ctx, "X25519");
     }
-    SIM_EXPECT(self->node->sim,
-               self->options.ciphers == NULL ||
-                   SSL_CTX_set_ciphersuites(self->ctx, self->options.ciphers) == 1);
-    SSL_CTX_set_min_proto_version(self->ctx, TLS1_3_VERSION);
-    SSL_CTX_set_verify(self->ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(self->ctx, believe, NULL);
-    SSL_CTX_set_alpn_select_cb(self->ctx, choose_alpn, self);
-    SSL_CTX_set_client_hello_cb(self->ctx, note_server_name, self);
-    SSL_CTX_set_msg_callback(self->ctx, note_message);
-    SSL_CTX_set_msg_callback_arg(self->ctx, self);
+    SIM_EXPECT(self->node->sim, self->options.ciphers == NULL ||
+                                    SSL_CTX_set_ciphersuites(ctx, self->options.ciphers) == 1);
+    SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(ctx, believe, NULL);
+    SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, self);
+    SSL_CTX_set_client_hello_cb(ctx, note_server_name, self);
+    SSL_CTX_set_msg_callback(ctx, note_message);
+    SSL_CTX_set_msg_callback_arg(ctx, self);
     if (self->options.tickets > 0) {
-        (void)SSL_CTX_set_num_tickets(self->ctx, self->options.tickets);
+        (void)SSL_CTX_set_num_tickets(ctx, self->options.tickets);
     }
-    SSL_CTX_set_session_cache_mode(self->ctx,
-                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
-    SSL_CTX_sess_set_new_cb(self->ctx, keep_ticket);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(ctx, keep_ticket);
+    return ctx;
+}
+
+/*
+ * An answer without transport parameters: the peer's come to us, and OpenSSL, which knows nothing
+ * of them, has none to answer with.  Its own extension it adds to every SSL; but that of an SSL_CTX
+ * goes first, if that is set afterwards.
+ */
+
+static int take_params(SSL *ssl, unsigned int type, unsigned int context, const unsigned char *data,
+                       size_t len, X509 *certificate, size_t chain_index, int *alert, void *arg)
+{
+    const struct evil *self = arg;
+
+    return ngtcp2_conn_decode_and_set_remote_transport_params(self->quic, data, len) == 0;
+}
+
+static int add_no_params(SSL *ssl, unsigned int type, unsigned int context,
+                         const unsigned char **data, size_t *len, X509 *certificate,
+                         size_t chain_index, int *alert, void *arg)
+{
+    return 0;
+}
+
+static void leave_params_out(struct evil *self)
+{
+    SSL_CTX *ctx = make_ctx(self);
+
+    SIM_EXPECT(self->node->sim,
+               SSL_CTX_add_custom_ext(ctx, TLSEXT_TYPE_quic_transport_parameters,
+                                      SSL_EXT_TLS1_3_ONLY | SSL_EXT_CLIENT_HELLO |
+                                          SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+                                      add_no_params, NULL, NULL, take_params, self) == 1);
+    SIM_EXPECT(self->node->sim, SSL_set_SSL_CTX(self->ssl, ctx) == ctx);
+    SSL_CTX_free(ctx);
 }
 
 void evil_start_tls(struct evil *self)
 {
     const char *alpn = self->options.alpn;
 
-    start_ctx(self);
+    SIM_EXPECT(self->node->sim, forger_init(&self->forger));
+    self->ctx = make_ctx(self);
     self->ssl = SSL_new(self->ctx);
     SIM_EXPECT(self->node->sim, self->ssl != NULL);
     self->ref.get_conn = get_quic;
     SSL_set_app_data(self->ssl, &self->ref);
+    if (self->options.params.len > 0 || self->options.without_params != 0) {
+        SSL_set_info_callback(self->ssl, replace_params);
+    }
     SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_ctx_new(&self->crypto, self->ssl) == 0);
     if (!self->dials) {
         SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_server_session(self->ssl) == 0);
         SSL_set_accept_state(self->ssl);
+        if (self->options.no_params) {
+            leave_params_out(self);
+        }
         return;
     }
     SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_client_session(self->ssl) == 0);

@@ -259,11 +259,115 @@ static void tell_retry(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
+/* What is written with 1-RTT keys overtakes the end of the handshake, which proves who writes: it
+ * has to wait for it.  RFC 9001, section 5.7. */
+
+/* A long header is one of the handshake.  The first is the ClientHello. */
+static bool delay_finished(struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    node->link.delay_ms = node->sent_count > 0 && (datagram->data[0] & 0x80) != 0 ? 500 : 10;
+    return true;
+}
+
+static unsigned before_accept;
+
+static void count_accept(struct iq_conn *conn) { *(bool *)iq_conn_data(conn) = true; }
+
+static void count_ready(struct iq_stream *stream)
+{
+    before_accept += !*(bool *)iq_conn_data(iq_stream_conn(stream));
+    app_echo.on_stream_ready(stream);
+}
+
+static void tell_before_finished(const struct sim_options *options)
+{
+    static const struct iq_protocol_handler handler = {.on_accept = count_accept,
+                                                       .on_stream_ready = count_ready};
+    bool accepted = false;
+    const struct iq_route routes[] = {{.alpn = APP_ALPN, .handler = &handler, .data = &accepted},
+                                      {0}};
+    struct story_pair pair = story_pair(options, NULL, NULL);
+    struct app_task task = {.len = 50000};
+
+    before_accept = 0;
+    watch_listen(pair.accepts, routes);
+    pair.dials->tap = delay_finished;
+    app_dial(&task, pair.dials, pair.accepts);
+    sim_run_for(pair.sim, 200 * SIM_MILLISECOND);
+    SIM_EXPECT(pair.sim, task.connected && pair.accepts->received_count > 2 && !accepted);
+    story_finish(&pair, &task, 60 * SIM_SECOND);
+    SIM_EXPECT(pair.sim, accepted && before_accept == 0);
+    sim_free(pair.sim);
+}
+
+/* Initials that promise more than they hold, or are sent to an id that nobody would make up (RFC
+ * 9000, section 7.2: at least 8 bytes) */
+
+#define HEAD(text) .head = (text), .head_len = sizeof(text) - 1
+#define TO_8_BYTES                                                                                 \
+    "\xc0\0\0\0\x01\x08"                                                                           \
+    "8 bytes."
+#define FROM_NOBODY "\0"
+#define NO_TOKEN    "\0"
+#define LENGTH      "\x44\x90" /* 1168 */
+
+static const struct bad_row {
+    const char *name;
+    const char *head;
+    size_t head_len, len;
+} bad_rows[] = {
+    {.name = "nothing behind the length of a token",
+     HEAD(TO_8_BYTES FROM_NOBODY "\x7f\xff"),
+     .len = 17},
+    {.name = "a token that is longer", HEAD(TO_8_BYTES FROM_NOBODY "\x7f\xff"), .len = 1200},
+    {.name = "a token of 2^62 bytes",
+     HEAD(TO_8_BYTES FROM_NOBODY "\xff\xff\xff\xff\xff\xff\xff\xff"),
+     .len = 1200},
+    {.name = "a payload that is longer",
+     HEAD(TO_8_BYTES FROM_NOBODY NO_TOKEN "\x7f\xff"),
+     .len = 1200},
+    {.name = "an id of no bytes",
+     HEAD("\xc0\0\0\0\x01\0" FROM_NOBODY NO_TOKEN LENGTH),
+     .len = 1200},
+    {.name = "an id of 7 bytes",
+     HEAD("\xc0\0\0\0\x01\x07"
+          "7 bytes" FROM_NOBODY NO_TOKEN LENGTH),
+     .len = 1200},
+    {.name = "an id of 21 bytes",
+     HEAD("\xc0\0\0\0\x01\x15"
+          "twenty-one bytes here" FROM_NOBODY NO_TOKEN LENGTH),
+     .len = 1200},
+};
+
+static void tell_bad_initials(const struct sim_options *options)
+{
+    struct story_pair pair = story_pair(options, NULL, NULL);
+    struct app_task task = {.len = 5000};
+    size_t i;
+
+    for (i = 0; i < sizeof(bad_rows) / sizeof(bad_rows[0]); i++) {
+        uint8_t datagram[1200] = {0};
+
+        memcpy(datagram, bad_rows[i].head, bad_rows[i].head_len);
+        sim_inject(pair.sim, &pair.dials->addrs[0], &pair.accepts->addrs[0], datagram,
+                   bad_rows[i].len);
+        sim_run_for(pair.sim, SIM_SECOND);
+        if (pair.accepts->sent_count != 0 || pair.accepts->endpoint->env.conn_count != 0) {
+            SIM_FAIL(pair.sim, "%s: answered", bad_rows[i].name);
+        }
+    }
+    app_dial(&task, pair.dials, pair.accepts);
+    story_finish(&pair, &task, 60 * SIM_SECOND);
+    sim_free(pair.sim);
+}
+
 const struct story incoming_stories[] = {
     {.name = "incoming_answers", .run = tell_incoming, .seeds = 5},
     {.name = "incoming_not_listening", .run = tell_not_listening, .seeds = 5},
     {.name = "incoming_retry", .run = tell_retry, .seeds = 100},
     {.name = "incoming_bad_token", .run = tell_bad_token},
     {.name = "incoming_late_token", .run = tell_late_token},
+    {.name = "incoming_before_finished", .run = tell_before_finished, .weather = STORY_CALM_ONLY},
+    {.name = "incoming_bad_initials", .run = tell_bad_initials, .weather = STORY_CALM_ONLY},
     {0},
 };

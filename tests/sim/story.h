@@ -84,10 +84,19 @@ extern const struct story session_stories[];
 extern const struct story early_stories[];
 extern const struct story early_replay_stories[];
 extern const struct story evil_session_stories[];
+extern const struct story evil_say_stories[];
+extern const struct story attack_stories[];
+extern const struct story attack_qlog_stories[];
+extern const struct story attack_path_stories[];
+extern const struct story attack_datagram_stories[];
+extern const struct story attack_fair_stories[];
+extern const struct story attack_memory_stories[];
+extern const struct story attack_limit_stories[];
 extern const struct story memory_stories[];
 extern const struct story stream_patience_stories[];
 extern const struct story clock_stories[];
 extern const struct story close_early_stories[];
+extern const struct story close_crossing_stories[];
 extern const struct story fair_stories[];
 extern const struct story anonymous_stories[];
 extern const struct story cipher_stories[];
@@ -97,5 +106,8 @@ extern const struct story week_stories[];
 extern const struct story limits_stories[];
 extern const struct story limits_stream_stories[];
 extern const struct story limits_memory_stories[];
+extern const struct story rule_stories[];
+extern const struct story rule_param_stories[];
+extern const struct story rule_answer_stories[];
 
 #endif

@@ -224,6 +224,59 @@ static void tell_implicit(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
+/* Who opens a stream and wants no answer, before saying anything: the peer sees a stream whose own
+ * side is stopped, and can still hear what comes. */
+
+struct stopped {
+    unsigned opened, stopped, ended;
+    uint64_t code;
+};
+
+static void stopped_ready(struct iq_stream *stream)
+{
+    struct stopped *stopped = iq_conn_data(iq_stream_conn(stream));
+
+    stopped->opened += iq_stream_data(stream) == NULL;
+    iq_stream_set_data(stream, stopped);
+    (void)iq_stream_write(stream, "swallowed", 9);
+    iq_stream_consume(stream, iq_stream_peek(stream).len);
+    stopped->ended += iq_stream_at_end(stream);
+}
+
+static void stopped_stopped(struct iq_stream *stream, uint64_t code)
+{
+    struct stopped *stopped = iq_conn_data(iq_stream_conn(stream));
+
+    stopped->stopped++;
+    stopped->code = code;
+}
+
+static void tell_stop_opens(const struct sim_options *options)
+{
+    static const struct iq_protocol_handler accepting = {.on_stream_ready = stopped_ready,
+                                                         .on_stream_stopped = stopped_stopped};
+    static const struct iq_protocol_handler patient = {.on_stream_ready = read_away};
+    struct story_pair pair = story_pair(options, NULL, NULL);
+    struct stopped stopped = {0};
+    const struct iq_route routes[] = {{.alpn = APP_ALPN, .handler = &accepting, .data = &stopped},
+                                      {0}};
+    struct iq_stream *stream;
+    struct iq_conn *conn;
+
+    watch_listen(pair.accepts, routes);
+    conn = story_connect(&pair, &patient, NULL);
+    SIM_EXPECT(pair.sim, watch_open_bi(&stream, conn) == 0);
+    iq_stream_stop(stream, 42);
+    sim_run_for(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, stopped.stopped == 1 && stopped.code == 42 && stopped.ended == 0);
+    (void)iq_stream_write(stream, "all the same", 12);
+    iq_stream_finish(stream);
+    sim_run_for(pair.sim, A_WHILE);
+    SIM_EXPECT(pair.sim, stopped.opened == 1 && stopped.ended == 1 && stopped.stopped == 1);
+    SIM_EXPECT(pair.sim, watch_live_streams(pair.sim) == 0);
+    sim_free(pair.sim);
+}
+
 /* Reading to the end at once */
 
 static const struct read_row {
@@ -337,6 +390,7 @@ const struct story stream_stories[] = {
     {.name = "streams_never_read", .run = tell_never_reads},
     {.name = "streams_one_byte_each", .run = tell_one_byte_each},
     {.name = "streams_uni_both_ways", .run = tell_uni_both_ways, .seeds = 5},
+    {.name = "streams_stop_opens", .run = tell_stop_opens, .seeds = 3},
     {.name = "streams_implicit", .run = tell_implicit, .seeds = 5},
     {.name = "streams_read_to_end", .run = tell_read_to_end, .seeds = 3},
     {0},

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -76,7 +77,8 @@ static void test_cut(void **state)
     }
 }
 
-/* No byte that a peer can send reaches the terminal as it is, unless it is plain text. */
+/* A byte that a peer can send reaches the terminal as it is only if it is plain text, and cannot be
+ * taken for the number of another. */
 static void test_every_byte(void **state)
 {
     unsigned int c;
@@ -84,14 +86,26 @@ static void test_every_byte(void **state)
     for (c = 0; c < 256; c++) {
         const char text = (char)c;
         const struct iq_close_reason why = {.how = IQ_CLOSED_BY_PEER, .text = &text, .text_len = 1};
-        char line[64];
-        size_t i;
+        char line[64], expected[64];
 
-        iq_close_reason_str(&why, line, sizeof(line));
-        for (i = 0; line[i] != '\0'; i++) {
-            assert_true(line[i] >= 0x20 && line[i] < 0x7f);
-        }
+        (void)snprintf(expected, sizeof(expected),
+                       c >= 0x20 && c < 0x7f && c != '\\' ? "closed by peer (code 0): %c"
+                                                          : "closed by peer (code 0): \\x%02x",
+                       c);
+        assert_string_equal(iq_close_reason_str(&why, line, sizeof(line)), expected);
     }
+}
+
+/* However long the reason, the line is not: four characters for each byte that is kept. */
+static void test_longest(void **state)
+{
+    char text[IQ_REASON_MAX], line[IQ_CLOSE_REASON_STR_SIZE];
+    const struct iq_close_reason why = {
+        .how = IQ_CLOSED_BY_PEER, .text = text, .text_len = sizeof(text)};
+
+    memset(text, '\x1b', sizeof(text));
+    assert_int_equal(strlen(iq_close_reason_str(&why, line, sizeof(line))), sizeof(line) - 1);
+    assert_null(strchr(line, '\x1b'));
 }
 
 int main(void)
@@ -100,6 +114,7 @@ int main(void)
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_longest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
