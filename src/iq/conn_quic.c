@@ -221,14 +221,22 @@ static int note_stream_stopped(ngtcp2_conn *quic, int64_t id, uint64_t code, voi
     iq_stream_note_stopped(stream, code);
     return 0;
 }
+
+/* A code may be that of our own stop, while what we sent has arrived. */
+static bool may_be_stopped(uint32_t flags) { return false; }
+#else
+/* A code is the only sign of a stop. */
+static bool may_be_stopped(uint32_t flags)
+{
+    return (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0;
+}
 #endif
 
 /* A stream of the peer that has ended makes room for another one. */
 static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t code,
                               void *user_data, void *stream)
 {
-    /* Before ngtcp2 1.24 a code is the only sign of a stop. */
-    iq_stream_note_closed(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0);
+    iq_stream_note_closed(stream, !may_be_stopped(flags));
     if (((struct iq_stream *)stream)->ours) {
         return 0;
     }
