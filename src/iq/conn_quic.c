@@ -69,10 +69,12 @@ static int remove_cid(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user_data)
     return 0;
 }
 
-/* The peer's ids come and go, and with them the tokens that tell us that it has forgotten us. */
+/* The peer's ids come and go, and with them the tokens that tell us that it has forgotten us.  The
+ * client side of ngtcp2 tells of the first one when it leaves the handshake. */
 static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type type, uint64_t seq,
                          const ngtcp2_cid *cid, const uint8_t *token, void *user_data)
 {
+    ((struct iq_conn *)user_data)->streams.loses_wishes = false;
     if (token == NULL) {
         return 0;
     }

@@ -42,6 +42,7 @@ static const struct story *const collections[] = {
     session_stories,
     early_stories,
     early_replay_stories,
+    early_wish_stories,
     evil_session_stories,
     memory_stories,
     stream_patience_stories,
