@@ -249,13 +249,15 @@ static void expect_over(const struct play_stream_end *end)
     }
 }
 
-/* Early data that the peer refuses has never been.  RFC 9001, section 4.6.2. */
+/* Early data that the peer refuses has never been.  RFC 9001, section 4.6.2.  If it has heard some,
+ * that was another attempt, which has ended: play_begin_again() will tell the model. */
 static void forget(const struct play_stream_end *end, struct play_conn_end *conn)
 {
     const struct play_stream_end *peer = &end->stream->ends[!end->side];
 
     PLAY_EXPECT(conn->conn->play, conn->conn->play->early && conn->side == 0);
-    PLAY_EXPECT(conn->conn->play, peer->live == NULL && !peer->closed);
+    PLAY_EXPECT(conn->conn->play, peer->live == NULL);
+    PLAY_EXPECT(conn->conn->play, !peer->closed || conn->conn->ends[1].closed);
     conn->opened_count[(end->stream->id & 2) != 0]--;
     play_forget_stream(end->stream);
 }
