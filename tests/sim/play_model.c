@@ -224,7 +224,7 @@ const char *play_find_difference(const struct play_conn *conn)
                 return describe(found, &stream->ends[side]);
             }
         }
-        found = conn->play->harmed ? NULL : find_datagram(&conn->ends[side]);
+        found = conn->play->harmed || conn->play->filled ? NULL : find_datagram(&conn->ends[side]);
         if (found != NULL) {
             return found;
         }

@@ -100,6 +100,7 @@ static void change_weather(struct play *play, const struct play_op *op)
 static void fill_wire(struct play *play, const struct play_op *op)
 {
     node_of(play, op)->again_chance = (op->amount % 4) * 3000;
+    play->filled = true;
 }
 
 /* Endpoints */

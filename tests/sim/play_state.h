@@ -92,6 +92,7 @@ struct play {
     bool closing[2]; /* iq_endpoint_close() was called */
     bool harmed;     /* the network has done something: connections may be lost */
     bool rebound;    /* a NAT has changed its mind */
+    bool filled;     /* a wire was full: packets may be kept small, and datagrams not fit */
     struct play_conn conns[PLAY_CONNS_MAX];
     unsigned conn_count;
 };
