@@ -18,12 +18,17 @@ static const struct error_row {
     const char *name;
     struct faults fault;
 } error_rows[] = {
+    {"EAGAIN", {.error = EAGAIN}},
+    {"ENOBUFS", {.error = ENOBUFS}},
+    {"ENOMEM", {.error = ENOMEM}},
+    {"EMSGSIZE", {.error = EMSGSIZE}},
+    {"EPERM", {.error = EPERM}},
+    {"ENETUNREACH", {.error = ENETUNREACH}},
+    {"EHOSTUNREACH", {.error = EHOSTUNREACH}},
     {"EINTR", {.error = EINTR}},
     {"ECONNREFUSED", {.error = ECONNREFUSED}},
-    {"EHOSTUNREACH", {.error = EHOSTUNREACH}},
-    {"ENOMEM", {.error = ENOMEM}},
     {"EIO", {.error = EIO}},
-    {"EAGAIN", {.error = EAGAIN}},
+    {"EINVAL", {.error = EINVAL}},
     {"cut off", {.is_truncated = true}},
 };
 
@@ -39,30 +44,50 @@ static void fail_everywhere(struct net *net, bool accepts_has_it)
         struct faults fault = error_rows[i / CALLS].fault;
 
         fault.receives = true;
-        fault.first = (unsigned)(i % CALLS) + 1;
-        calls[i / CALLS][i % CALLS].len = 100000;
+        fault.first = (unsigned)(i % CALLS) + faults_first_call();
+        calls[i / CALLS][i % CALLS].len = 100000 + (uint64_t)60000 * (faults_first_call() - 1);
         dial_with_fault(net, &calls[i / CALLS][i % CALLS], accepts_has_it, &fault);
     }
     net_run(net);
+    faults_assert_met();
     for (size_t i = 0; i < ERROR_COUNT * CALLS; i++) {
         (void)snprintf(name, sizeof(name), "%s at call %zu", error_rows[i / CALLS].name,
-                       i % CALLS + 1);
+                       i % CALLS + faults_first_call());
         assert_row(net_is_done(&calls[i / CALLS][i % CALLS]), name);
     }
 }
 
 static bool is_gro(int level, int option) { return level == IPPROTO_UDP && option == UDP_GRO; }
 
-static void test_dialling_side(void **state) { fail_everywhere(*state, false); }
-static void test_accepting_side(void **state) { fail_everywhere(*state, true); }
+/* Later calls need a system that hands over one datagram at a time. */
+static void make_calls_many(void)
+{
+    if (faults_first_call() > 1) {
+        options.refuses = is_gro;
+        options.no_batches = ENOSYS;
+    }
+}
 
+static void test_dialling_side(void **state)
+{
+    make_calls_many();
+    fail_everywhere(*state, false);
+}
+
+static void test_accepting_side(void **state)
+{
+    make_calls_many();
+    fail_everywhere(*state, true);
+}
+
+/* EPERM is what a sandbox says that forbids recvmmsg(): there one at a time is read from then on.
+ */
 static void test_batches(void **state)
 {
     options.refuses = is_gro;
     fail_everywhere(*state, false);
     fail_everywhere(*state, true);
     assert_int_not_equal(options.batch_count, 0);
-    assert_int_equal(options.single_count, 0);
 }
 
 /* Nothing is said about the datagrams */

@@ -29,27 +29,6 @@ static int set_up(void **state)
 #define WAYS    2 /* the dialling and the accepting side */
 #define AT_ONCE 5 /* errors */
 
-/* The environment variable IQ_TEST_FIRST_CALL, or 1: where the rows of calls begin. */
-static unsigned first_call(void)
-{
-    const char *text = getenv("IQ_TEST_FIRST_CALL");
-
-    return text == NULL ? 1 : (unsigned)strtoul(text, NULL, 10);
-}
-
-/* A fault that nobody ran into proves nothing.  How many calls an echo takes depends on what the
- * kernel takes at once, so that a few of the last may be missed. */
-static void assert_faults_were_met(void)
-{
-    size_t count = 0, met = 0;
-
-    for (size_t i = 0; i < FAULTS_FDS_MAX; i++) {
-        count += faults[i].first != 0;
-        met += faults[i].first != 0 && faults[i].sent >= faults[i].first;
-    }
-    assert_true(met * 2 >= count);
-}
-
 /* Some errors at every one of the first calls of either side, `count` times, all at once. */
 static void fail_everywhere(struct net *net, const struct error_row rows[AT_ONCE], unsigned count)
 {
@@ -60,18 +39,19 @@ static void fail_everywhere(struct net *net, const struct error_row rows[AT_ONCE
     memset(calls, 0, sizeof(calls));
     for (size_t i = 0; i < all; i++) {
         struct net_call *call = &calls[i / WAYS / CALLS][i / WAYS % CALLS][i % WAYS];
-        const unsigned first = (unsigned)(i / WAYS % CALLS) + first_call();
+        const unsigned first = (unsigned)(i / WAYS % CALLS) + faults_first_call();
         const struct faults fault = {
             .error = rows[i / WAYS / CALLS].error, .first = first, .last = first + count - 1};
 
-        call->len = 200000 + (uint64_t)30000 * (first_call() - 1);
+        call->len = 200000 + (uint64_t)30000 * (faults_first_call() - 1);
         dial_with_fault(net, call, i % WAYS == 1, &fault);
     }
     net_run(net);
-    assert_faults_were_met();
+    faults_assert_met();
     for (size_t i = 0; i < all; i++) {
         (void)snprintf(name, sizeof(name), "%s at call %zu of side %zu",
-                       rows[i / WAYS / CALLS].name, i / WAYS % CALLS + first_call(), i % WAYS);
+                       rows[i / WAYS / CALLS].name, i / WAYS % CALLS + faults_first_call(),
+                       i % WAYS);
         assert_row(net_is_done(&calls[i / WAYS / CALLS][i / WAYS % CALLS][i % WAYS]), name);
     }
 }

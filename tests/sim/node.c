@@ -4,6 +4,9 @@
 #include "event.h"
 #include "sim.h"
 
+/* How long a wire is full that is to fail with IQ_ERR_AGAIN. */
+#define FULL_NS (50 * SIM_MILLISECOND)
+
 /* The wire of an endpoint */
 
 static struct sim_node *node_of(struct iq_wire *wire) { return (struct sim_node *)wire; }
@@ -62,10 +65,19 @@ static uint64_t time_until_writable(struct sim_node *node, size_t len)
                : 0;
 }
 
+static void fill(struct sim_node *node, uint64_t wait_ns)
+{
+    struct sim_event *event = sim_event_new(SIM_WRITABLE, node->sim->now_ns + wait_ns, 0);
+
+    node->full = true;
+    event->node = node;
+    sim_event_push(node->sim, event);
+}
+
 static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
 {
     struct sim_node *node = node_of(wire);
-    struct sim_event *event;
+    const bool fails = ++node->send_calls == node->fails_at;
     uint64_t wait_ns;
 
     SIM_EXPECT(node->sim, !node->full);
@@ -74,16 +86,15 @@ static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
     if (node->interface_mtu != 0 && datagrams->segment_len > node->interface_mtu) {
         return IQ_ERR_TOO_LONG;
     }
-    node->send_calls++;
+    if (fails && node->fails_with != IQ_ERR_AGAIN) {
+        return node->fails_with;
+    }
     sim_send(node, datagrams);
-    wait_ns = time_until_writable(node, datagrams->len);
+    wait_ns = fails ? FULL_NS : time_until_writable(node, datagrams->len);
     if (wait_ns == 0) {
         return 0;
     }
-    node->full = true;
-    event = sim_event_new(SIM_WRITABLE, node->sim->now_ns + wait_ns, 0);
-    event->node = node;
-    sim_event_push(node->sim, event);
+    fill(node, wait_ns);
     return IQ_ERR_AGAIN;
 }
 

@@ -260,7 +260,43 @@ static void tell_bbr(const struct sim_options *options)
     assert_true(2 * lossy_ns(options->seed, IQ_BBR) < lossy_ns(options->seed, IQ_CUBIC));
 }
 
+/* Whatever a system says of a datagram, the wire has three words for it: each is heard at every one
+ * of the first calls of either side, and costs nothing but time. */
+
+#define CALLS 100
+
+static bool fail_at(const struct sim_options *options, uint64_t call, int error, bool accepts)
+{
+    const struct iq_endpoint_config small = {.stream_window = 4000};
+    struct story_pair pair = story_pair(options, &small, &small);
+    struct sim_node *node = accepts ? pair.accepts : pair.dials;
+    struct app_task task = {.len = 400000};
+    bool failed;
+
+    node->fails_at = call;
+    node->fails_with = error;
+    app_dial(&task, pair.dials, pair.accepts);
+    story_finish(&pair, &task, 60 * SIM_SECOND);
+    failed = node->send_calls >= call;
+    sim_free(pair.sim);
+    return failed;
+}
+
+static void tell_each_send_fails(const struct sim_options *options)
+{
+    static const int errors[] = {IQ_ERR_AGAIN, IQ_ERR_TOO_LONG, 0};
+    const unsigned step = CALLS / story_scale(CALLS);
+    unsigned call, i;
+
+    for (i = 0; i < 6; i++) {
+        for (call = 1; call <= CALLS; call += step) {
+            assert_true(fail_at(options, call, errors[i / 2], i % 2 == 1) || call > CALLS / 2);
+        }
+    }
+}
+
 const struct story path_stories[] = {
+    {.name = "path_each_send_fails", .run = tell_each_send_fails, .weather = STORY_CALM_ONLY},
     {.name = "path_bbr", .run = tell_bbr, .weather = STORY_CALM_ONLY},
     {.name = "path_first_lost", .run = tell_first_lost, .weather = STORY_CALM_ONLY},
     {.name = "path_victim", .run = tell_victim, .seeds = 5},

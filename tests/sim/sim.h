@@ -61,6 +61,7 @@ struct sim_link {
 struct sim_options {
     uint64_t seed;
     struct sim_link weather; /* of every node, unless the story has its own */
+    bool aborts;             /* what fails ends the process, for the one that watches it */
 };
 
 struct sim;
@@ -92,6 +93,8 @@ struct sim_node {
     bool link_in_burst;
     uint64_t sent_count, sent_bytes, received_count;
     uint64_t send_calls; /* of its wire */
+    uint64_t fails_at;   /* that one of them; 0: none */
+    int fails_with;      /* IQ_ERR_AGAIN, IQ_ERR_TOO_LONG, or 0: it is lost */
     uint64_t lost_count;
     uint64_t wake_ns;
     uint64_t wake_version; /* tells the latest wake-up from those before */
