@@ -8,7 +8,8 @@ static struct {
     bool early, writes, stops;
 } wish;
 
-/* What the accepting side has heard. */
+/* What the accepting side has heard of a stop, and the dialling side of the answer to a reset: a
+ * stream that is reset before it was seen is hushed up (protocol.h). */
 static struct {
     unsigned resets, stops;
     uint64_t code;
@@ -60,13 +61,12 @@ static void note_stopped(struct iq_stream *stream, uint64_t code)
     heard.code = code;
 }
 
-static const struct iq_protocol_handler wishes = {.on_connect_early = on_connect_early,
-                                                  .on_connect = on_connect};
+static const struct iq_protocol_handler wishes = {
+    .on_connect_early = on_connect_early, .on_connect = on_connect, .on_stream_reset = note_reset};
 
 static const struct iq_protocol_handler hears = {
     .on_accept_early = ignore_conn,
     .on_stream_ready = ignore_stream,
-    .on_stream_reset = note_reset,
     .on_stream_stopped = note_stopped,
 };
 

@@ -230,7 +230,8 @@ void play_read_to_end(struct play_stream_end *end, size_t size)
         PLAY_EXPECT(play_of(end), half->written - half->read > size);
         break;
     case IQ_ERR_CLOSED:
-        PLAY_EXPECT(play_of(end), half->stopped || half->reset || !play_can_read(end) ||
+        PLAY_EXPECT(play_of(end), half->stopped || half->reset || play_is_hushed_up(end) ||
+                                      !play_can_read(end) ||
                                       conn_end(end)->live->state >= IQ_CONN_CLOSING);
         break;
     default:

@@ -201,7 +201,8 @@ static void on_stream_reset(struct iq_stream *stream, uint64_t code)
     struct play_stream_end *end = end_of(stream);
     struct play_half *half = play_half_in(end);
 
-    PLAY_EXPECT(play_of(end), half->reset && half->reset_code == code);
+    PLAY_EXPECT(play_of(end), play_is_hushed_up(end) ? play_half_out(end)->reset_code == code
+                                                     : half->reset && half->reset_code == code);
     PLAY_EXPECT(play_of(end), !half->reset_told && !half->end_read);
     half->reset_told = true;
     go_on(end);

@@ -113,6 +113,16 @@ static bool is_begun(const struct play_stream *stream)
     return out->written > 0 || out->finished || out->reset || play_half_in(end)->stopped;
 }
 
+/* Reset before the other side has seen it: there nobody hears of it, and its answer is a reset with
+ * the same code (protocol.h). */
+bool play_is_hushed_up(const struct play_stream_end *end)
+{
+    const struct play_stream_end *other = &end->stream->ends[!end->side];
+
+    return opener(end->stream) == end->side && play_half_out(end)->reset && other->live == NULL &&
+           !other->closed;
+}
+
 /* The reader's view of a half */
 
 static const char *find_unread(const struct play_stream_end *end)
@@ -123,6 +133,9 @@ static const char *find_unread(const struct play_stream_end *end)
 
     if (half->stopped || half->reset_told) {
         return NULL;
+    }
+    if (play_is_hushed_up(end)) {
+        return "a stream that was hushed up was not reset";
     }
     if (half->reset && !(half->end_read && half->read == half->written)) {
         return "a reset was not told";
@@ -165,6 +178,9 @@ static const char *find_in_end(const struct play_stream_end *end)
         return NULL;
     }
     if (!is_begun(end->stream)) { /* the other side may see it, and wait */
+        return NULL;
+    }
+    if (end->live == NULL && play_is_hushed_up(&end->stream->ends[!end->side])) {
         return NULL;
     }
     if (end->live == NULL || end->live->unknown_to_quic) {

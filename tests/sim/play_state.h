@@ -136,6 +136,7 @@ void play_begin_again(struct play_conn_end *end);
 void play_free_streams(struct play_conn *conn);
 struct play_half *play_half_in(const struct play_stream_end *end);
 struct play_half *play_half_out(const struct play_stream_end *end);
+bool play_is_hushed_up(const struct play_stream_end *end);
 bool play_can_read(const struct play_stream_end *end);
 bool play_can_write(const struct play_stream_end *end);
 
