@@ -115,6 +115,14 @@ static int note_handshake(ngtcp2_conn *quic, void *user_data)
     return 0;
 }
 
+static int take_crypto(ngtcp2_conn *quic, ngtcp2_encryption_level level, uint64_t offset,
+                       const uint8_t *data, size_t len, void *user_data)
+{
+    const struct iq_conn *conn = user_data;
+
+    return iq_tls_session_receive(conn->tls, level, data, len);
+}
+
 /* Keys for the next update, which begins when either side wants it.  RFC 9001, section 6. */
 static int make_next_keys(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_secret,
                           ngtcp2_crypto_aead_ctx *rx_aead_ctx, uint8_t *rx_iv,
@@ -275,7 +283,7 @@ static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data,
 const ngtcp2_callbacks iq_quic_callbacks = {
     .client_initial = start_handshake,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
-    .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
+    .recv_crypto_data = take_crypto,
     .encrypt = iq_quic_encrypt,
     .decrypt = iq_quic_decrypt,
     .hp_mask = ngtcp2_crypto_hp_mask_cb,

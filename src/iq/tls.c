@@ -87,9 +87,13 @@ static int keep_session(SSL *ssl, SSL_SESSION *saved)
 
 static void tell_secret(const SSL *ssl, const char *line)
 {
-    const struct iq_tls *tls = iq_tls_session_of(ssl)->tls;
+    struct iq_tls_session *session = iq_tls_session_of(ssl);
+    const struct iq_tls *tls = session->tls;
 
-    tls->on_secret(line, tls->on_secret_arg);
+    iq_tls_keep_exporter(session, line);
+    if (tls->on_secret != NULL) {
+        tls->on_secret(line, tls->on_secret_arg);
+    }
 }
 
 /*
@@ -122,6 +126,7 @@ static bool set_rules(SSL_CTX *ctx)
         return false;
     }
     SSL_CTX_sess_set_new_cb(ctx, keep_session);
+    SSL_CTX_set_keylog_callback(ctx, tell_secret);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     SSL_CTX_set_cert_verify_callback(ctx, judge_key, NULL);
@@ -185,11 +190,8 @@ int iq_tls_new(struct iq_tls **tls, const struct iq_secret_key *key,
             return rc;
         }
     }
-    if (config->on_secret != NULL) {
-        self->on_secret = config->on_secret;
-        self->on_secret_arg = config->on_secret_arg;
-        SSL_CTX_set_keylog_callback(self->ctx, tell_secret);
-    }
+    self->on_secret = config->on_secret;
+    self->on_secret_arg = config->on_secret_arg;
     *tls = self;
     return 0;
 }
@@ -291,14 +293,8 @@ void iq_tls_session_free(struct iq_tls_session *session)
     if (session == NULL) {
         return;
     }
-    if (session->ssl != NULL) {
-        /* SSL_free() calls into the QUIC glue, and forgets the latest session unless TLS was shut
-         * down, which QUIC has no use for. */
-        SSL_set_app_data(session->ssl, NULL);
-        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    }
-    SSL_free(session->ssl);
-    ngtcp2_crypto_ossl_ctx_del(session->crypto);
+    iq_tls_free_handshake(session);
+    OPENSSL_cleanse(session->exporter, sizeof(session->exporter));
     free(session->routes);
     free(session);
 }
@@ -369,16 +365,5 @@ uint8_t iq_tls_session_peer(const struct iq_tls_session *session, struct iq_tls_
     }
     found.has_id = true;
     *peer = found;
-    return 0;
-}
-
-int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len, const char *label,
-                  const void *context, size_t context_len)
-{
-    if (SSL_export_keying_material(session->ssl, out, len, label, strlen(label), context,
-                                   context_len, 1) != 1) {
-        ERR_clear_error();
-        return IQ_ERR_CRYPTO;
-    }
     return 0;
 }

@@ -74,6 +74,15 @@ struct iq_tls_peer {
     const char *alpn;             /* the side that dials: which of those that were offered */
 };
 
+/* What CRYPTO frames have brought: 0, or an error of ngtcp2, of which the connection knows more. */
+IQ_MUST_CHECK int iq_tls_session_receive(struct iq_tls_session *session,
+                                         ngtcp2_encryption_level level, const uint8_t *data,
+                                         size_t len);
+
+/* After the handshake is confirmed, and all of the above was asked: frees the larger part of it,
+ * unless the side that dials keeps sessions, which are still to come. */
+void iq_tls_session_let_go(struct iq_tls_session *session);
+
 /* `len` bytes that only the two ends of a complete handshake can make.  RFC 8446, section 7.5.
  * IQ_ERR_CRYPTO. */
 IQ_MUST_CHECK int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len,

@@ -1,6 +1,7 @@
 /*
  * The inside of TLS, shared by the files that make it up: tls.c (its rules, its sessions and their
- * life), and tls_hello.c (what becomes of a ClientHello).
+ * life), tls_hello.c (what becomes of a ClientHello), and tls_after.c (what is left after the
+ * handshake).
  */
 #ifndef IQ_TLS_STATE_H
 #define IQ_TLS_STATE_H
@@ -12,6 +13,8 @@
 #include "certificate.h"
 #include "tls.h"
 #include "tls_sessions.h"
+
+#define IQ_TLS_SECRET_MAX 48 /* bytes: SHA-384 */
 
 struct iq_tls {
     SSL_CTX *ctx;
@@ -35,6 +38,13 @@ struct iq_tls_session {
     struct iq_route *routes;         /* the side that answers: our copy */
     const struct iq_route *admitted; /* the one of them whose rules hold */
     const struct iq_route *route;    /* the same, once it was chosen */
+
+    /* After the handshake */
+    uint8_t exporter[IQ_TLS_SECRET_MAX]; /* exporter_secret of RFC 8446, section 7.1 */
+    size_t exporter_len;
+    uint32_t head;   /* what has arrived of the head of a message: its type and length */
+    size_t head_len; /* so many bytes */
+    size_t body_len; /* so many bytes of it are to come */
 };
 
 struct iq_tls_session *iq_tls_session_of(const SSL *ssl);
@@ -43,5 +53,10 @@ struct iq_tls_session *iq_tls_session_of(const SSL *ssl);
 int iq_tls_look_at_hello(SSL *ssl, int *alert, void *arg);
 int iq_tls_choose_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len,
                        const unsigned char *offer, unsigned int offer_len, void *arg);
+
+/* tls_after.c: takes the secret for iq_tls_export() out of `line` of the NSS key log, if it is
+ * there; frees what the handshake alone needs. */
+void iq_tls_keep_exporter(struct iq_tls_session *session, const char *line);
+void iq_tls_free_handshake(struct iq_tls_session *session);
 
 #endif

@@ -52,6 +52,8 @@ const others = options.peer.map((text) => {
     return { name, command: command.split(' '), takesWords: true };
 });
 
+const withAes = { name: 'AES', command: [bench, 'download'] };
+
 // What is measured: the words of ./bench (or a command of its own), the peers that can do it, and the
 // members that count. Each has, as [excellent, goal], what the ratio to the peer of that name should
 // reach; `own` is for the figure itself, in its own unit.
@@ -60,6 +62,9 @@ const rows = [
     {
         name: 'download', words: ['download'], peers: [kernel('1452'), ngtcp2, ...others],
         members: { gbps: { ...bulkGoals, UDP: [0.25, 0.33] } },
+    },
+    {
+        name: 'download, ChaCha20', words: ['download', '--chacha'], peers: [withAes], members: { gbps: {} },
     },
     {
         name: 'upload', words: ['upload'], peers: [kernel('1452'), ngtcp2, ...others],

@@ -55,6 +55,7 @@ static const struct story *const collections[] = {
     attack_fair_stories,
     attack_memory_stories,
     attack_limit_stories,
+    late_stories,
     memory_stories,
     stream_patience_stories,
     clock_stories,

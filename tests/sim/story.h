@@ -93,6 +93,7 @@ extern const struct story attack_datagram_stories[];
 extern const struct story attack_fair_stories[];
 extern const struct story attack_memory_stories[];
 extern const struct story attack_limit_stories[];
+extern const struct story late_stories[];
 extern const struct story memory_stories[];
 extern const struct story stream_patience_stories[];
 extern const struct story clock_stories[];
