@@ -1,7 +1,6 @@
-/* A raw peer: QUIC as simple as can be.  Its TLS is in evil_tls.c. */
+/* A raw peer: QUIC as simple as can be.  Its TLS is in evil_tls.c, its lies are in evil_say.c. */
 #include "evil.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include <ngtcp2/ngtcp2_crypto.h>
@@ -63,33 +62,13 @@ static int note_datagram(ngtcp2_conn *quic, uint32_t flags, const uint8_t *data,
     return 0;
 }
 
-/* What the next packet with 1-RTT keys is to hold instead of what ngtcp2 has for it.  The callback
- * is not told whose packet it is, and tests have one thread. */
-static const struct iq_bytes *frames_instead;
-
-static int encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
-                   const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *plain, size_t len,
-                   const uint8_t *nonce, size_t nonce_len, const uint8_t *header, size_t header_len)
-{
-    uint8_t payload[1452] = {0};
-
-    if (frames_instead != NULL && (header[0] & 0x80) == 0) {
-        assert(frames_instead->len <= len && len <= sizeof(payload));
-        memcpy(payload, frames_instead->data, frames_instead->len);
-        plain = payload;
-        frames_instead = NULL;
-    }
-    return ngtcp2_crypto_encrypt_cb(dest, aead, aead_ctx, plain, len, nonce, nonce_len, header,
-                                    header_len);
-}
-
 static const ngtcp2_callbacks callbacks = {
     .client_initial = ngtcp2_crypto_client_initial_cb,
     .recv_client_initial = ngtcp2_crypto_recv_client_initial_cb,
     .recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,
-    .encrypt = encrypt,
+    .encrypt = evil_encrypt,
     .decrypt = ngtcp2_crypto_decrypt_cb,
-    .hp_mask = ngtcp2_crypto_hp_mask_cb,
+    .hp_mask = evil_hp_mask,
     .recv_retry = note_retry,
     .update_key = ngtcp2_crypto_update_key_cb,
     .delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,
@@ -102,13 +81,12 @@ static const ngtcp2_callbacks callbacks = {
     .recv_datagram = note_datagram,
 };
 
-static void send_packet(struct evil *self, const ngtcp2_path *path, const uint8_t *data,
-                        ngtcp2_ssize len)
+void evil_send(struct evil *self, const ngtcp2_path *path, const uint8_t *packet, size_t len)
 {
-    struct iq_datagrams packet = {.data = data, .len = (size_t)len, .segment_len = (size_t)len};
+    struct iq_datagrams datagram = {.data = packet, .len = len, .segment_len = len};
 
-    iq_quic_path_to(&packet.path, path);
-    sim_send(self->node, &packet);
+    iq_quic_path_to(&datagram.path, path);
+    sim_send(self->node, &datagram);
 }
 
 /* If there is something to tell, and keys to tell it with. */
@@ -120,15 +98,16 @@ static void send_close(struct evil *self, const ngtcp2_ccerr *error)
     ngtcp2_ssize n;
 
     ngtcp2_path_storage_zero(&path);
+    evil_note_speaking(self);
     n = ngtcp2_conn_write_connection_close(self->quic, &path.path, &info, packet, sizeof(packet),
                                            error, self->node->sim->now_ns);
     if (n > 0) {
-        send_packet(self, &path.path, packet, n);
+        evil_send(self, &path.path, packet, (size_t)n);
     }
 }
 
 /* Tells the peer what we do not like, if there is something. */
-static void fail(struct evil *self, int rc)
+void evil_fail(struct evil *self, int rc)
 {
     ngtcp2_ccerr error;
 
@@ -162,12 +141,13 @@ static void send_all(struct evil *self)
     ngtcp2_ssize n;
 
     ngtcp2_path_storage_zero(&path);
+    evil_note_speaking(self);
     while ((n = ngtcp2_conn_write_pkt(self->quic, &path.path, &info, packet, sizeof(packet),
                                       now_ns)) > 0) {
-        send_packet(self, &path.path, packet, n);
+        evil_send(self, &path.path, packet, (size_t)n);
     }
     if (n < 0) {
-        fail(self, (int)n);
+        evil_fail(self, (int)n);
         return;
     }
     ngtcp2_conn_update_pkt_tx_time(self->quic, now_ns);
@@ -180,7 +160,7 @@ static void wake(struct sim_node *node)
     const int rc = ngtcp2_conn_handle_expiry(self->quic, node->sim->now_ns);
 
     if (rc != 0) {
-        fail(self, rc);
+        evil_fail(self, rc);
     } else {
         send_all(self);
     }
@@ -247,7 +227,7 @@ static void receive(struct sim_node *node, const struct iq_datagrams *datagram)
     rc = ngtcp2_conn_read_pkt(self->quic, &path.path, &info, datagram->data, datagram->len,
                               node->sim->now_ns);
     if (rc != 0) {
-        fail(self, rc);
+        evil_fail(self, rc);
     } else {
         send_all(self);
     }
@@ -257,6 +237,7 @@ static void start(struct evil *self, struct sim_node *node, const struct evil_op
                   bool dials)
 {
     *self = (struct evil){.options = *options, .node = node, .dials = dials};
+    memcpy(self->wanted, options->first, sizeof(self->wanted));
     node->sim->memory_uncounted = true;
     node->data = self;
     node->on_datagram = receive;
@@ -289,27 +270,6 @@ void evil_migrate(struct evil *self)
     SIM_EXPECT(self->node->sim, ngtcp2_conn_initiate_immediate_migration(
                                     self->quic, &path.path, self->node->sim->now_ns) == 0);
     send_all(self);
-}
-
-void evil_say(struct evil *self, const void *frames, size_t len)
-{
-    static const uint8_t filler[1150];
-    const struct iq_bytes bytes = {.data = frames, .len = len};
-    const struct sim *sim = self->node->sim;
-    ngtcp2_path_storage path;
-    ngtcp2_pkt_info info;
-    uint8_t packet[1200];
-    int64_t stream_id;
-    ngtcp2_ssize n, taken;
-
-    SIM_EXPECT(sim, len <= sizeof(filler));
-    SIM_EXPECT(sim, ngtcp2_conn_open_uni_stream(self->quic, &stream_id, NULL) == 0);
-    ngtcp2_path_storage_zero(&path);
-    frames_instead = &bytes;
-    n = ngtcp2_conn_write_stream(self->quic, &path.path, &info, packet, sizeof(packet), &taken, 0,
-                                 stream_id, filler, len, sim->now_ns);
-    SIM_EXPECT(sim, n > 0 && frames_instead == NULL);
-    send_packet(self, &path.path, packet, n);
 }
 
 void evil_close(struct evil *self, uint64_t code)

@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "forger.h"
+#include "frames.h"
 #include "sim.h"
 
 enum evil_key {
@@ -18,6 +19,17 @@ enum evil_key {
     EVIL_KEY_NONE,
     EVIL_KEY_P256,
     EVIL_KEY_SMALL_ORDER, /* 01 00 .. 00, with forged signatures */
+};
+
+enum evil_level { EVIL_INITIAL, EVIL_HANDSHAKE, EVIL_ONE_RTT, EVIL_LEVELS };
+
+/* What is different in a packet from what ngtcp2 has for it: all that is not zero. */
+struct evil_packet {
+    struct iq_bytes frames; /* up to FRAMES_MAX, and padding, instead of its own */
+    struct iq_bytes find;   /* the first place of its own that has these bytes */
+    struct iq_bytes put;    /* gets these, which are as many */
+    uint8_t header_bits;    /* flipped: of the first byte, those that header protection covers.
+                               The reserved ones are 0x0c of a long header, and 0x18 of a short one */
 };
 
 struct evil_options {
@@ -31,6 +43,14 @@ struct evil_options {
     SSL_SESSION *resume;     /* not ours */
     uint64_t max_datagram;   /* transport parameter 0x20 (RFC 9221); 0: takes none */
     size_t tickets;          /* how many to send; 0: OpenSSL's two */
+
+    /* The first packet of each level that has room for the frames.  What would have been in it
+     * comes when it is found lost, since the peer acknowledges the packet. */
+    struct evil_packet first[EVIL_LEVELS];
+
+    /* Transport parameters (RFC 9000, section 18), which come behind ngtcp2's. */
+    struct iq_bytes params;
+    uint64_t without_params; /* bit k: those of ngtcp2's without the one with id k */
 };
 
 struct evil {
@@ -45,6 +65,8 @@ struct evil {
     ngtcp2_crypto_ossl_ctx *crypto;
     ngtcp2_conn *quic;
     SSL_SESSION *ticket; /* the latest that the peer has given us, ours */
+    struct evil_packet wanted[EVIL_LEVELS];
+    uint8_t params[512];
 
     /* What became of it */
     bool completed;
@@ -69,7 +91,12 @@ void evil_answer(struct evil *self, struct sim_node *node, const struct evil_opt
 void evil_migrate(struct evil *self);     /* goes on from the node's second address */
 void evil_fall_silent(struct evil *self); /* hears and says nothing any more */
 
-/* Sends a packet with 1-RTT keys that holds these frames, up to 1,150 bytes, and padding. */
+/* Sends one packet that is different, with the keys of that level, which have to be there.  Runs
+ * the simulation while congestion control holds it back; nothing is sent once the connection has
+ * ended. */
+void evil_say_at(struct evil *self, enum evil_level level, const struct evil_packet *packet);
+
+/* These frames with 1-RTT keys. */
 void evil_say(struct evil *self, const void *frames, size_t len);
 
 /* Closes, whatever it has keys for, and falls silent. */
@@ -79,5 +106,17 @@ void evil_free(struct evil *self);
 
 /* Of evil_tls.c: the TLS of `self->options`, before there is a connection. */
 void evil_start_tls(struct evil *self);
+
+/* Of evil_say.c: callbacks of ngtcp2, and whose packet it is, of which they are not told. */
+int evil_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
+                 const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *plain, size_t len,
+                 const uint8_t *nonce, size_t nonce_len, const uint8_t *header, size_t header_len);
+int evil_hp_mask(uint8_t *dest, const ngtcp2_crypto_cipher *cipher,
+                 const ngtcp2_crypto_cipher_ctx *cipher_ctx, const uint8_t *sample);
+void evil_note_speaking(struct evil *self);
+
+/* Of evil.c */
+void evil_send(struct evil *self, const ngtcp2_path *path, const uint8_t *packet, size_t len);
+void evil_fail(struct evil *self, int rc);
 
 #endif

@@ -51,6 +51,61 @@ static int keep_ticket(SSL *ssl, SSL_SESSION *session)
     return 1; /* it is ours now */
 }
 
+/* One parameter, as it is written in RFC 9000, section 18: returns its length in all. */
+static size_t read_param(const struct evil *self, const uint8_t *bytes, size_t len, uint64_t *id)
+{
+    size_t at = 0;
+    uint64_t numbers[2];
+    unsigned i;
+
+    for (i = 0; i < 2; i++) {
+        size_t left = (size_t)1 << (bytes[at] >> 6);
+
+        for (numbers[i] = bytes[at++] & 0x3f; left > 1; left--) {
+            numbers[i] = numbers[i] << 8 | bytes[at++];
+        }
+    }
+    SIM_EXPECT(self->node->sim, at + numbers[1] <= len);
+    *id = numbers[0];
+    return at + (size_t)numbers[1];
+}
+
+/* ngtcp2's parameters as the options want them. */
+static size_t make_params(struct evil *self)
+{
+    const struct iq_bytes more = self->options.params;
+    const size_t size = sizeof(self->params);
+    uint8_t own[512];
+    const ngtcp2_ssize own_len =
+        ngtcp2_conn_encode_local_transport_params(self->quic, own, sizeof(own));
+    size_t at, one_len, len = 0;
+    uint64_t id;
+
+    SIM_EXPECT(self->node->sim, own_len > 0 && (size_t)own_len + more.len <= size);
+    for (at = 0; at < (size_t)own_len; at += one_len) {
+        one_len = read_param(self, own + at, (size_t)own_len - at, &id);
+        if (id > 63 || (self->options.without_params >> id & 1) == 0) {
+            memcpy(self->params + len, own + at, one_len);
+            len += one_len;
+        }
+    }
+    if (more.len > 0) {
+        memcpy(self->params + len, more.data, more.len);
+    }
+    return len + more.len;
+}
+
+/* ngtcp2 has just set its own parameters: before the ClientHello, or before EncryptedExtensions. */
+static void replace_params(const SSL *ssl, int where, int ret)
+{
+    struct evil *self = SSL_get_app_data(ssl);
+
+    if (SSL_get_state(ssl) == (self->dials ? TLS_ST_BEFORE : TLS_ST_SW_SRVR_HELLO)) {
+        SIM_EXPECT(self->node->sim, SSL_set_quic_tls_transport_params(self->ssl, self->params,
+                                                                      make_params(self)) == 1);
+    }
+}
+
 static EVP_PKEY *make_key(struct evil *self)
 {
     static const uint8_t neutral[IQ_KEY_LEN] = {1};
@@ -112,6 +167,9 @@ void evil_start_tls(struct evil *self)
     SIM_EXPECT(self->node->sim, self->ssl != NULL);
     self->ref.get_conn = get_quic;
     SSL_set_app_data(self->ssl, &self->ref);
+    if (self->options.params.len > 0 || self->options.without_params != 0) {
+        SSL_set_info_callback(self->ssl, replace_params);
+    }
     SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_ctx_new(&self->crypto, self->ssl) == 0);
     if (!self->dials) {
         SIM_EXPECT(self->node->sim, ngtcp2_crypto_ossl_configure_server_session(self->ssl) == 0);

@@ -43,6 +43,7 @@ static const struct story *const collections[] = {
     early_stories,
     early_replay_stories,
     evil_session_stories,
+    evil_say_stories,
     memory_stories,
     stream_patience_stories,
     clock_stories,
