@@ -186,6 +186,9 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
         return IQ_ERR_AGAIN;
     }
     establish(conn);
+    if (conn->confirmed_too_early) {
+        rc = NGTCP2_ERR_PROTO;
+    }
     if (close.seen) {
         drain_answered(conn, &close.why);
     } else if (rc != 0) {

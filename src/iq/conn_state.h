@@ -117,6 +117,8 @@ struct iq_conn {
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
+    bool handshake_sent;      /* the side that dials: all of it */
+    bool confirmed_too_early; /* the peer has said so before it could know */
     bool news_early;
     bool news_early_refused;
     bool news_open;

@@ -48,6 +48,7 @@ static const struct story *const collections[] = {
     stream_patience_stories,
     clock_stories,
     close_early_stories,
+    evil_done_stories,
     fair_stories,
     anonymous_stories,
     cipher_stories,
