@@ -1,0 +1,40 @@
+/*
+ * What the programs here fuzz that need a connection: an endpoint in the simulator, whose
+ * invariants are checked after every event, and a raw node in the place of its peer.
+ *
+ * Every run is the same: the random numbers follow from one seed, and time is virtual.  The
+ * endpoint's application can be played by the peer: what it does on a stream follows from the
+ * stream's id, and a datagram's first byte may be a wish (world.c).
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "watch.h"
+
+#define WORLD_ALPN "fuzz/0"
+
+struct world {
+    struct sim *sim;
+    struct sim_node *victim; /* the endpoint */
+    struct sim_node *peer;   /* raw, with two addresses */
+};
+
+struct world_options {
+    bool accepts; /* the endpoint accepts; else it dials the peer, at once */
+    bool qlog;
+    bool bbr;
+    uint32_t sessions_max;
+};
+
+void world_begin(struct world *world, const struct world_options *options);
+
+/* Closes the endpoint, and demands that nothing is left over. */
+void world_end(struct world *world);
+
+/* The oldest connection of the endpoint, NULL if there is none that ngtcp2 still serves. */
+struct iq_conn *world_conn(const struct world *world);
+
+/* Gives the endpoint a datagram from the peer, and the time that it takes to answer. */
+void world_receive(struct world *world, const struct iq_datagrams *datagram);
+
+#endif
