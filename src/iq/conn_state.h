@@ -136,6 +136,7 @@ struct iq_conn {
     uint8_t *close_packet;
     size_t close_packet_len;
     uint32_t received_since_close;
+    uint64_t close_credit; /* the side that answers: bytes that may be sent again */
     struct iq_path close_path;
 };
 
