@@ -36,6 +36,10 @@ static void echo(struct iq_stream *stream, size_t max)
 
 static void on_stream_ready(struct iq_stream *stream)
 {
+    if (iq_stream_is_ours(stream)) { /* the other may echo, too */
+        iq_stream_consume(stream, iq_stream_peek(stream).len);
+        return;
+    }
     switch (iq_stream_id(stream) / 4 % 8) {
     case 3:
         echo(stream, 100);
@@ -123,14 +127,28 @@ static void close_qlog(void *file) {}
 
 /* The world */
 
-static void add_victim(struct world *world, const struct world_options *options)
+#define VICTIM 1 /* the seeds of the keys */
+#define PEER   2
+
+static const struct iq_secret_key *key_of(uint8_t seed)
 {
-    static struct iq_secret_key key;
+    static struct iq_secret_key keys[PEER + 1];
+    const uint8_t bytes[IQ_KEY_LEN] = {seed};
+
+    if (keys[seed].seed[0] != seed) {
+        iq_secret_key_from_seed(&keys[seed], bytes);
+    }
+    return &keys[seed];
+}
+
+static struct sim_node *add_endpoint(struct sim *sim, uint8_t seed,
+                                     const struct world_options *options)
+{
     static char file;
     static const struct iq_qlog qlog = {
         .open = open_qlog, .write = write_qlog, .close = close_qlog, .arg = &file};
     const struct iq_endpoint_config config = {
-        .secret_key = &key,
+        .secret_key = key_of(seed),
         .max_streams_bi = 40,
         .max_streams_uni = 10,
         .stream_window = 6000,
@@ -140,12 +158,8 @@ static void add_victim(struct world *world, const struct world_options *options)
         .congestion_control = options->bbr ? IQ_BBR : IQ_CUBIC,
         .qlog = options->qlog ? &qlog : NULL,
     };
-    static const uint8_t seed[IQ_KEY_LEN] = {1};
 
-    if (key.seed[0] == 0) {
-        iq_secret_key_from_seed(&key, seed);
-    }
-    world->victim = sim_add_endpoint(world->sim, &config);
+    return sim_add_endpoint(sim, &config);
 }
 
 static void begin(struct world *world, const struct world_options *options)
@@ -153,7 +167,7 @@ static void begin(struct world *world, const struct world_options *options)
     static const struct sim_options fixed = {.seed = 1};
 
     world->sim = sim_new(&fixed);
-    add_victim(world, options);
+    world->victim = add_endpoint(world->sim, VICTIM, options);
     world->peer = sim_add_raw(world->sim);
     world->peer->addrs[1] = world->peer->addrs[0];
     world->peer->addrs[1].port++;
@@ -161,21 +175,13 @@ static void begin(struct world *world, const struct world_options *options)
     watch_listen(world->victim, routes);
 }
 
-static void dial(struct world *world)
+static void dial(struct sim_node *from, const struct sim_node *to, uint8_t key)
 {
-    struct iq_addr addr = {.count = 1, .socket_addrs = {world->peer->addrs[0]}};
-    struct iq_secret_key key;
-    static const uint8_t seed[IQ_KEY_LEN] = {2};
-    static struct iq_id id;
+    struct iq_addr addr = {.count = 1, .socket_addrs = {to->addrs[0]}};
 
-    if (id.key[0] == 0) {
-        iq_secret_key_from_seed(&key, seed);
-        id = *iq_secret_key_id(&key);
-    }
-    addr.id = id;
-    SIM_EXPECT(world->sim,
-               watch_dial(NULL, world->victim, &addr, WORLD_ALPN, &application, NULL, NULL) == 0);
-    sim_run_for(world->sim, 1);
+    addr.id = *iq_secret_key_id(key_of(key));
+    SIM_EXPECT(from->sim, watch_dial(NULL, from, &addr, WORLD_ALPN, &application, NULL, NULL) == 0);
+    sim_run_for(from->sim, 1);
 }
 
 /* Everything for which an endpoint needs OpenSSL, whatever its connections do without. */
@@ -203,20 +209,29 @@ static void use_openssl(void)
     assert(ngtcp2_crypto_generate_stateless_reset_token(token, secret, sizeof(secret), &id) == 0);
 }
 
-/* What the libraries keep for ever is there before anything counts. */
+/* What the libraries keep for ever is there before anything counts: after two connections, the
+ * second with a session of the first. */
 static void warm_up(struct world *world)
 {
+    static const struct world_options options = {.sessions_max = 4};
+    struct sim_node *other;
     static bool warm;
+    unsigned i;
 
-    if (!warm) {
-        warm = true;
-        sim_seed_install();
-        begin(world, &(struct world_options){0});
-        dial(world);
-        use_openssl();
-        world->sim->memory_uncounted = true;
-        world_end(world);
+    if (warm) {
+        return;
     }
+    warm = true;
+    sim_seed_install();
+    begin(world, &options);
+    other = add_endpoint(world->sim, PEER, &options);
+    for (i = 0; i < 2; i++) {
+        dial(other, world->victim, VICTIM);
+        sim_run_for(world->sim, SIM_SECOND);
+    }
+    use_openssl();
+    world->sim->memory_uncounted = true;
+    world_end(world);
 }
 
 void world_begin(struct world *world, const struct world_options *options)
@@ -224,8 +239,24 @@ void world_begin(struct world *world, const struct world_options *options)
     warm_up(world);
     begin(world, options);
     if (!options->accepts) {
-        dial(world);
+        dial(world->victim, world->peer, PEER);
     }
+}
+
+struct sim_node *world_begin_pair(struct world *world, bool accepts)
+{
+    static const struct world_options options = {.sessions_max = 4};
+    struct sim_node *other;
+
+    world_begin(world, &(struct world_options){.accepts = true, .sessions_max = 4});
+    other = add_endpoint(world->sim, PEER, &options);
+    watch_listen(other, routes);
+    if (accepts) {
+        dial(other, world->victim, VICTIM);
+    } else {
+        dial(world->victim, other, PEER);
+    }
+    return other;
 }
 
 void world_end(struct world *world) { sim_free(world->sim); }

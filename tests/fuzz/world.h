@@ -28,6 +28,10 @@ struct world_options {
 
 void world_begin(struct world *world, const struct world_options *options);
 
+/* The endpoint accepts, or dials, and there is another in the place of the raw node, which is
+ * returned and does the opposite. */
+struct sim_node *world_begin_pair(struct world *world, bool accepts);
+
 /* Closes the endpoint, and demands that nothing is left over. */
 void world_end(struct world *world);
 
