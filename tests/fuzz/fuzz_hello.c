@@ -28,6 +28,20 @@ static void say(struct null_peer *peer, enum null_packet level, uint64_t offset,
     null_peer_send(peer);
 }
 
+/* The id of the peer is the one that it names in its transport parameters, if it does: a handshake
+ * that was recorded has another.  RFC 9000, section 18.2, initial_source_connection_id. */
+static void take_id(struct null_peer *peer, const uint8_t *data, size_t len)
+{
+    const size_t id_len = peer->own_id.datalen;
+
+    for (; len >= 2 + id_len; data++, len--) {
+        if (data[0] == 0x0f && data[1] == id_len) {
+            memcpy(peer->own_id.data, data + 2, id_len);
+            return;
+        }
+    }
+}
+
 static void play(struct null_peer *peer, const uint8_t *data, size_t len)
 {
     uint64_t offsets[LEVEL_COUNT] = {0};
@@ -58,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     world_begin(&world, &options);
     sim_seed_libraries(SEED);
     null_peer_begin(&peer, &world, options.accepts);
+    take_id(&peer, data + 1, len - 1);
     null_peer_handshake(&peer, 0);
     play(&peer, data + 1, len - 1);
     world_end(&world);
