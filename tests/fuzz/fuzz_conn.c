@@ -78,6 +78,7 @@ static void play(struct null_peer *peer, const uint8_t *data, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+    const bool dials = len > 0 && (data[0] & 1) != 0;
     struct world_options options = {0};
     struct world world;
     struct null_peer peer;
@@ -85,11 +86,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len == 0) {
         return 0;
     }
-    options.accepts = (data[0] & 1) == 0;
     options.qlog = (data[0] & 2) != 0;
     options.bbr = (data[0] & 16) != 0;
     world_begin(&world, &options);
-    null_peer_begin(&peer, &world, options.accepts);
+    if (dials) {
+        world_dial(&world);
+    }
+    null_peer_begin(&peer, &world, !dials);
     null_peer_handshake(&peer, data[0] / 4 % NULL_PEER_STAGES);
     play(&peer, data + 1, len - 1);
     world_end(&world);

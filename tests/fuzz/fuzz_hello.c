@@ -61,17 +61,19 @@ static void play(struct null_peer *peer, const uint8_t *data, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    struct world_options options = {.sessions_max = 4};
+    const bool dials = len > 0 && (data[0] & 1) != 0;
     struct null_peer peer;
     struct world world;
 
     if (len == 0) {
         return 0;
     }
-    options.accepts = (data[0] & 1) == 0;
-    world_begin(&world, &options);
+    world_begin(&world, &(struct world_options){.sessions_max = 4});
+    if (dials) {
+        world_dial(&world);
+    }
     sim_seed_libraries(SEED);
-    null_peer_begin(&peer, &world, options.accepts);
+    null_peer_begin(&peer, &world, !dials);
     take_id(&peer, data + 1, len - 1);
     null_peer_handshake(&peer, 0);
     play(&peer, data + 1, len - 1);

@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len == 0) {
         return 0;
     }
-    world_begin(&world, &(struct world_options){.accepts = true});
+    world_begin(&world, &(struct world_options){0});
     chooser.decision = (enum decision)(data[0] % DECISIONS);
     iq_endpoint_listen(world.victim->endpoint,
                        chooser.decision == NOBODY_LISTENS ? NULL : &acceptor, &chooser);

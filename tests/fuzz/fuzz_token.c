@@ -117,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (len == 0) {
         return 0;
     }
-    world_begin(&world, &(struct world_options){.accepts = true});
+    world_begin(&world, &(struct world_options){0});
     iq_endpoint_listen(world.victim->endpoint, &acceptor, &exchange);
     world.peer->on_datagram = note_retry;
     world.peer->data = &exchange;

@@ -127,12 +127,11 @@ static void close_qlog(void *file) {}
 
 /* The world */
 
-#define VICTIM 1 /* the seeds of the keys */
-#define PEER   2
+#define VICTIM_SEED 1
 
 static const struct iq_secret_key *key_of(uint8_t seed)
 {
-    static struct iq_secret_key keys[PEER + 1];
+    static struct iq_secret_key keys[WORLD_PEER_SEED + 1];
     const uint8_t bytes[IQ_KEY_LEN] = {seed};
 
     if (keys[seed].seed[0] != seed) {
@@ -167,7 +166,7 @@ static void begin(struct world *world, const struct world_options *options)
     static const struct sim_options fixed = {.seed = 1};
 
     world->sim = sim_new(&fixed);
-    world->victim = add_endpoint(world->sim, VICTIM, options);
+    world->victim = add_endpoint(world->sim, VICTIM_SEED, options);
     world->peer = sim_add_raw(world->sim);
     world->peer->addrs[1] = world->peer->addrs[0];
     world->peer->addrs[1].port++;
@@ -224,9 +223,9 @@ static void warm_up(struct world *world)
     warm = true;
     sim_seed_install();
     begin(world, &options);
-    other = add_endpoint(world->sim, PEER, &options);
+    other = add_endpoint(world->sim, WORLD_PEER_SEED, &options);
     for (i = 0; i < 2; i++) {
-        dial(other, world->victim, VICTIM);
+        dial(other, world->victim, VICTIM_SEED);
         sim_run_for(world->sim, SIM_SECOND);
     }
     use_openssl();
@@ -238,23 +237,22 @@ void world_begin(struct world *world, const struct world_options *options)
 {
     warm_up(world);
     begin(world, options);
-    if (!options->accepts) {
-        dial(world->victim, world->peer, PEER);
-    }
 }
+
+void world_dial(struct world *world) { dial(world->victim, world->peer, WORLD_PEER_SEED); }
 
 struct sim_node *world_begin_pair(struct world *world, bool accepts)
 {
     static const struct world_options options = {.sessions_max = 4};
     struct sim_node *other;
 
-    world_begin(world, &(struct world_options){.accepts = true, .sessions_max = 4});
-    other = add_endpoint(world->sim, PEER, &options);
+    world_begin(world, &options);
+    other = add_endpoint(world->sim, WORLD_PEER_SEED, &options);
     watch_listen(other, routes);
     if (accepts) {
-        dial(other, world->victim, VICTIM);
+        dial(other, world->victim, VICTIM_SEED);
     } else {
-        dial(world->victim, other, PEER);
+        dial(world->victim, other, WORLD_PEER_SEED);
     }
     return other;
 }

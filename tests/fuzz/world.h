@@ -20,13 +20,19 @@ struct world {
 };
 
 struct world_options {
-    bool accepts; /* the endpoint accepts; else it dials the peer, at once */
     bool qlog;
     bool bbr;
     uint32_t sessions_max;
 };
 
+/* The endpoint accepts whoever wants to speak one of its protocols. */
 void world_begin(struct world *world, const struct world_options *options);
+
+/* It dials the peer. */
+void world_dial(struct world *world);
+
+/* What the peer that is dialled has to have as the first byte of its secret key, before zeros. */
+#define WORLD_PEER_SEED 2
 
 /* The endpoint accepts, or dials, and there is another in the place of the raw node, which is
  * returned and does the opposite. */
