@@ -93,6 +93,7 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
     conn->dials = dials;
     conn->path = *path;
     conn->streams.conn = conn;
+    conn->streams.loses_wishes = dials;
     conn->streams.agenda = &env->agenda;
     conn->streams.chunks = &env->chunks;
     conn->streams.on_agenda = &conn->on_agenda;

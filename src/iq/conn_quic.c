@@ -70,12 +70,15 @@ static int remove_cid(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user_data)
     return 0;
 }
 
-/* The peer's ids come and go, and with them the tokens that tell us that it has forgotten us.  On
- * the side that dials the first of them comes when ngtcp2 has written the last of the handshake. */
+/* The peer's ids come and go, and with them the tokens that tell us that it has forgotten us.  The
+ * client side of ngtcp2 tells of the first one when it leaves the handshake. */
 static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type type, uint64_t seq,
                          const ngtcp2_cid *cid, const uint8_t *token, void *user_data)
 {
-    ((struct iq_conn *)user_data)->handshake_sent = true;
+    struct iq_conn *conn = user_data;
+
+    conn->handshake_sent = true;
+    conn->streams.loses_wishes = false;
     if (token == NULL) {
         return 0;
     }
@@ -230,14 +233,22 @@ static int note_stream_stopped(ngtcp2_conn *quic, int64_t id, uint64_t code, voi
     iq_stream_note_stopped(stream, code);
     return 0;
 }
+
+/* A code may be that of our own stop, while what we sent has arrived. */
+static bool may_be_stopped(uint32_t flags) { return false; }
+#else
+/* A code is the only sign of a stop. */
+static bool may_be_stopped(uint32_t flags)
+{
+    return (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) != 0;
+}
 #endif
 
 /* A stream of the peer that has ended makes room for another one. */
 static int note_stream_closed(ngtcp2_conn *quic, uint32_t flags, int64_t id, uint64_t code,
                               void *user_data, void *stream)
 {
-    /* Before ngtcp2 1.24 a code is the only sign of a stop. */
-    iq_stream_note_closed(stream, (flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0);
+    iq_stream_note_closed(stream, !may_be_stopped(flags));
     if (((struct iq_stream *)stream)->ours) {
         return 0;
     }

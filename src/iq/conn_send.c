@@ -121,7 +121,7 @@ static void send_all_wishes(struct iq_conn *conn)
         struct iq_stream *stream = IQ_CONTAINER_OF(node, struct iq_stream, in_sending);
 
         node = node->next;
-        if (!stream->unknown_to_quic) {
+        if (!stream->unknown_to_quic && !conn->streams.loses_wishes) {
             send_wishes(conn, stream);
         }
         if (stream->unknown_to_quic || !iq_stream_has_unsent(stream)) {
@@ -130,6 +130,20 @@ static void send_all_wishes(struct iq_conn *conn)
     }
     ngtcp2_conn_extend_max_offset(conn->quic, streams->credit);
     streams->credit = 0;
+}
+
+/* Those that were held back. */
+static void make_wishes_sending(struct iq_conn *conn)
+{
+    struct iq_list *node;
+
+    for (node = conn->streams.all.next; node != &conn->streams.all; node = node->next) {
+        struct iq_stream *stream = IQ_CONTAINER_OF(node, struct iq_stream, in_all);
+
+        if (stream->wants_stop || stream->wants_reset || stream->credit > 0) {
+            iq_stream_make_sending(stream);
+        }
+    }
 }
 
 #define PIECES_MAX 8
@@ -313,6 +327,29 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
     return 0;
 }
 
+/*
+ * Tells ngtcp2 of everything, and writes packets.
+ *
+ * As long as its client side is in the handshake, ngtcp2 (seen in 1.24) forgets what a stream wants
+ * but for its bytes: looking for early data that a Retry makes it send again, it takes streams
+ * without any from its queue.  It leaves the handshake not when that is complete but with the next
+ * packets, in the middle of this; what streams have wanted until then is for the packets after.
+ */
+static int write_all(struct iq_conn *conn, struct writer *writer, struct burst *burst)
+{
+    const bool lost_wishes = conn->streams.loses_wishes;
+    int rc;
+
+    send_all_wishes(conn);
+    rc = write_packets(conn, writer, burst);
+    if (rc == 0 && lost_wishes && !conn->streams.loses_wishes) {
+        make_wishes_sending(conn);
+        send_all_wishes(conn);
+        rc = write_packets(conn, writer, burst);
+    }
+    return rc;
+}
+
 /* Whether everything that was sent has been acknowledged, for which what is lost does not wait to
  * be sent again: that was done just now, if the wire has taken it. */
 static bool has_nothing_in_flight(const struct iq_conn *conn)
@@ -332,8 +369,7 @@ void iq_conn_send_packets(struct iq_conn *conn)
 
     ngtcp2_path_storage_zero(&writer.path);
     iq_list_init(&writer.blocked);
-    send_all_wishes(conn);
-    rc = write_packets(conn, &writer, &burst);
+    rc = write_all(conn, &writer, &burst);
     send_burst(&burst);
     iq_conn_end_ping(conn);
     while ((node = iq_list_pop(&writer.blocked)) != NULL) {

@@ -32,6 +32,7 @@ struct iq_streams {
     uint64_t credit;       /* bytes read of all streams, that the peer may send again */
     bool out_of_memory;    /* the connection cannot go on */
     bool closed;           /* the connection is closing: nothing is read or sent any more */
+    bool loses_wishes;     /* ngtcp2 forgets what they want but to send bytes: conn_send.c */
 };
 
 struct iq_stream {
@@ -115,7 +116,7 @@ IQ_MUST_CHECK int iq_stream_note_data(struct iq_stream *stream, const void *data
 void iq_stream_note_reset(struct iq_stream *stream, uint64_t code);
 void iq_stream_note_stopped(struct iq_stream *stream, uint64_t code);
 void iq_stream_note_acked(struct iq_stream *stream, size_t len);
-void iq_stream_note_closed(struct iq_stream *stream, bool cleanly); /* no code was exchanged */
+void iq_stream_note_closed(struct iq_stream *stream, bool cleanly); /* not stopped */
 void iq_streams_note_nothing_in_flight(struct iq_streams *streams);
 
 /* Early data was refused: nothing of any stream has ever been heard. */

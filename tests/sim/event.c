@@ -3,7 +3,7 @@
 
 #include "memory.h"
 
-static bool is_before(const struct sim_event *a, const struct sim_event *b)
+bool sim_event_is_before(const struct sim_event *a, const struct sim_event *b)
 {
     return a->time_ns != b->time_ns ? a->time_ns < b->time_ns : a->sequence < b->sequence;
 }
@@ -17,7 +17,7 @@ void sim_event_push(struct sim *sim, struct sim_event *event)
         sim->heap = sim_realloc(sim->heap, sim->heap_capacity * sizeof(struct sim_event *));
     }
     event->sequence = sim->sequence++;
-    for (; at > 0 && is_before(event, sim->heap[(at - 1) / 2]); at = (at - 1) / 2) {
+    for (; at > 0 && sim_event_is_before(event, sim->heap[(at - 1) / 2]); at = (at - 1) / 2) {
         sim->heap[at] = sim->heap[(at - 1) / 2];
     }
     sim->heap[at] = event;
@@ -32,10 +32,11 @@ struct sim_event *sim_event_pop(struct sim *sim)
     for (;;) {
         size_t child = 2 * at + 1;
 
-        if (child + 1 < sim->heap_count && is_before(sim->heap[child + 1], sim->heap[child])) {
+        if (child + 1 < sim->heap_count &&
+            sim_event_is_before(sim->heap[child + 1], sim->heap[child])) {
             child++;
         }
-        if (child >= sim->heap_count || !is_before(sim->heap[child], last)) {
+        if (child >= sim->heap_count || !sim_event_is_before(sim->heap[child], last)) {
             break;
         }
         sim->heap[at] = sim->heap[child];

@@ -18,6 +18,9 @@ struct sim_event {
     uint8_t bytes[];
 };
 
+/* Whether it happens earlier: of two at the same time, the one that was pushed first. */
+bool sim_event_is_before(const struct sim_event *a, const struct sim_event *b);
+
 /* Of length `len`: its `bytes`. */
 struct sim_event *sim_event_new(enum sim_event_kind kind, uint64_t time_ns, size_t len);
 

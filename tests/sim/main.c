@@ -3,6 +3,7 @@
  *
  *     sim_stories [--seed N] [NAME]
  *     sim_stories --trace SEED COUNT      (for crowd_same_trace)
+ *     sim_stories --play BYTES            (what play_at_random prints)
  *
  * SIM_SEED in the environment is another way to give a seed: it is the one that a failure prints,
  * and then only that run is repeated.  SIM_SCALE divides the large numbers.
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #include "crowd.h"
+#include "play.h"
 #include "story.h"
 
 static const struct story *const collections[] = {
@@ -42,6 +44,7 @@ static const struct story *const collections[] = {
     session_stories,
     early_stories,
     early_replay_stories,
+    early_wish_stories,
     evil_session_stories,
     evil_say_stories,
     memory_stories,
@@ -165,6 +168,20 @@ static int print_trace(const char *seed, const char *count)
     return 0;
 }
 
+/* The bytes are written as hexadecimal digits. */
+static int play(const char *digits)
+{
+    static uint8_t bytes[PLAY_SIZE_MAX];
+    size_t len = 0;
+
+    for (; len < sizeof(bytes) && sscanf(digits, "%2hhx", &bytes[len]) == 1; len++) {
+        digits += strlen(digits) < 2 ? 1 : 2;
+    }
+    play_print(bytes, len);
+    warm_up();
+    return play_survives(bytes, len) ? 0 : 1;
+}
+
 static const char *read_arguments(int argc, char **argv)
 {
     const char *seed = getenv("SIM_SEED");
@@ -212,6 +229,9 @@ int main(int argc, char **argv)
     sim_seed_install();
     if (argc == 4 && strcmp(argv[1], "--trace") == 0) {
         return print_trace(argv[2], argv[3]);
+    }
+    if (argc == 3 && strcmp(argv[1], "--play") == 0) {
+        return play(argv[2]);
     }
     for (i = 0; i < sizeof(collections) / sizeof(collections[0]); i++) {
         count = collect(tests, count, collections[i], name);

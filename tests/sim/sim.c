@@ -278,6 +278,11 @@ void sim_fail(const struct sim *sim, const char *file, int line, const char *for
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
+    if (sim->options.aborts) {
+        fprintf(stderr, "\n  event %llu, time %.6f s\n", (unsigned long long)sim->event_count,
+                (double)sim->now_ns / 1e9);
+        abort();
+    }
     fprintf(stderr, "\n  weather %s, event %llu, time %.6f s\n  repeat with --seed %llu\n",
             sim->options.weather.name == NULL ? "none" : sim->options.weather.name,
             (unsigned long long)sim->event_count, (double)sim->now_ns / 1e9,

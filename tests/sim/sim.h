@@ -61,6 +61,7 @@ struct sim_link {
 struct sim_options {
     uint64_t seed;
     struct sim_link weather; /* of every node, unless the story has its own */
+    bool aborts;             /* what fails ends the process, for the one that watches it */
 };
 
 struct sim;

@@ -78,6 +78,7 @@ extern const struct story play_stories[];
 extern const struct story session_stories[];
 extern const struct story early_stories[];
 extern const struct story early_replay_stories[];
+extern const struct story early_wish_stories[];
 extern const struct story evil_session_stories[];
 extern const struct story evil_say_stories[];
 extern const struct story memory_stories[];

@@ -230,7 +230,7 @@ static bool lose_some(struct sim_node *node, const struct iq_datagrams *datagram
     return number >= 8 || (lost_mask >> number & 1) == 0;
 }
 
-static void deliver_with_loss(const struct sim_options *options, bool bi)
+static void deliver_with_loss(const struct sim_options *options, bool bi, bool stops)
 {
     struct two two;
 
@@ -240,6 +240,10 @@ static void deliver_with_loss(const struct sim_options *options, bool bi)
     sent_since = 0;
     (void)iq_stream_write(two.parties[0].stream, "hello", 5);
     sim_run_for(two.pair.sim, SIM_MILLISECOND);
+    if (stops) { /* the other direction, of which the peer's answer has the code */
+        iq_stream_stop(two.parties[0].stream, 7);
+        sim_run_for(two.pair.sim, SIM_MILLISECOND);
+    }
     iq_stream_finish(two.parties[0].stream);
     while (two.parties[0].delivered == 0 && sim_step(two.pair.sim)) {
         SIM_EXPECT(two.pair.sim, two.pair.sim->now_ns < 120 * SIM_SECOND);
@@ -256,8 +260,9 @@ static void tell_delivered_after_loss(const struct sim_options *options)
     const unsigned step = 256 / story_scale(256);
 
     for (lost_mask = 0; lost_mask < 256; lost_mask += step) {
-        deliver_with_loss(options, true);
-        deliver_with_loss(options, false);
+        deliver_with_loss(options, true, true);
+        deliver_with_loss(options, true, false);
+        deliver_with_loss(options, false, false);
     }
 }
 
