@@ -208,12 +208,12 @@ static void use_openssl(void)
     assert(ngtcp2_crypto_generate_stateless_reset_token(token, secret, sizeof(secret), &id) == 0);
 }
 
-/* What the libraries keep for ever is there before anything counts: after two connections, the
- * second with a session of the first. */
-static void warm_up(struct world *world)
+/* With two connections, the second with a session of the first. */
+void world_warm_up(void)
 {
     static const struct world_options options = {.sessions_max = 4};
     struct sim_node *other;
+    struct world world;
     static bool warm;
     unsigned i;
 
@@ -222,20 +222,20 @@ static void warm_up(struct world *world)
     }
     warm = true;
     sim_seed_install();
-    begin(world, &options);
-    other = add_endpoint(world->sim, WORLD_PEER_SEED, &options);
+    begin(&world, &options);
+    other = add_endpoint(world.sim, WORLD_PEER_SEED, &options);
     for (i = 0; i < 2; i++) {
-        dial(other, world->victim, VICTIM_SEED);
-        sim_run_for(world->sim, SIM_SECOND);
+        dial(other, world.victim, VICTIM_SEED);
+        sim_run_for(world.sim, SIM_SECOND);
     }
     use_openssl();
-    world->sim->memory_uncounted = true;
-    world_end(world);
+    world.sim->memory_uncounted = true;
+    world_end(&world);
 }
 
 void world_begin(struct world *world, const struct world_options *options)
 {
-    warm_up(world);
+    world_warm_up();
     begin(world, options);
 }
 

@@ -25,6 +25,10 @@ struct world_options {
     uint32_t sessions_max;
 };
 
+/* Sees to it that what the libraries keep for ever is there before anything counts.  world_begin()
+ * does so itself. */
+void world_warm_up(void);
+
 /* The endpoint accepts whoever wants to speak one of its protocols. */
 void world_begin(struct world *world, const struct world_options *options);
 
