@@ -117,8 +117,6 @@ struct iq_conn {
 
     /* Noted by the callbacks of ngtcp2, told in the same turn */
     bool handshake_completed;
-    bool handshake_sent;      /* the side that dials: all of it */
-    bool confirmed_too_early; /* the peer has said so before it could know */
     bool news_early;
     bool news_early_refused;
     bool news_open;
@@ -130,13 +128,14 @@ struct iq_conn {
     /* The end */
     struct iq_close_reason why;
     char *why_text;
-    ngtcp2_ccerr error;  /* what the peer is told; NO_ERROR for an answer */
-    uint64_t gone_at_ns; /* when lingering or draining ends */
-    bool hears_answer;   /* LINGERING: until the peer closes too */
+    ngtcp2_ccerr error;       /* what the peer is told; NO_ERROR for an answer */
+    uint64_t gone_at_ns;      /* when lingering or draining ends */
+    bool hears_answer;        /* LINGERING: until the peer closes too */
+    bool confirmed_too_early; /* the peer has lied: conn_quic.c */
     uint8_t *close_packet;
     size_t close_packet_len;
-    uint32_t received_since_close;
     uint64_t close_credit; /* the side that answers: bytes that may be sent again */
+    uint32_t received_since_close;
     struct iq_path close_path;
 };
 
