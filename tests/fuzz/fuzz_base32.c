@@ -1,27 +1,31 @@
 /* Base32: what is read is written as the same text, and every byte string has one. */
 #include "base32.h"
 
-#include <ctype.h>
+#include <strings.h>
 
 #include "fuzz.h"
+
+static void check_same(const char *text, size_t len, const uint8_t *bytes)
+{
+    char *again = malloc(len + 2);
+
+    assert(again != NULL);
+    iq_base32_encode(again, bytes, len * 5 / 8, iq_base32_rfc4648);
+    assert(strlen(again) == len && strncasecmp(again, text, len) == 0);
+    free(again);
+}
 
 static void check_text(const char *text, size_t len)
 {
     uint8_t *bytes = malloc(len * 5 / 8 + 1);
-    char *again = malloc(len + 2);
-    size_t where = len, i;
+    size_t where = len;
 
-    assert(bytes != NULL && again != NULL);
-    if (iq_base32_decode(bytes, text, len, &where) != IQ_BASE32_OK) {
-        assert(where <= len);
+    assert(bytes != NULL);
+    if (iq_base32_decode(bytes, text, len, &where) == IQ_BASE32_OK) {
+        check_same(text, len, bytes);
     } else {
-        iq_base32_encode(again, bytes, len * 5 / 8, iq_base32_rfc4648);
-        assert(strlen(again) == len);
-        for (i = 0; i < len; i++) {
-            assert(again[i] == tolower((unsigned char)text[i]));
-        }
+        assert(where <= len);
     }
-    free(again);
     free(bytes);
 }
 

@@ -138,6 +138,18 @@ static void put_frame(struct frames *frames, struct input *input, const struct r
 /* No frame is longer than this. */
 #define FRAME_MAX 400
 
+/* The frames up to the end of the packet, or as many as fit. */
+static void put_packet(struct frames *frames, struct input *input, uint8_t next)
+{
+    while (next != NEXT_PACKET && frames->len < FRAMES_MAX - FRAME_MAX) {
+        put_frame(frames, input, &rows[next % ROW_COUNT]);
+        if (input->len == 0) {
+            return;
+        }
+        next = take(input);
+    }
+}
+
 static void play(struct evil *evil, struct input *input)
 {
     struct sim *sim = evil->node->sim;
@@ -145,18 +157,13 @@ static void play(struct evil *evil, struct input *input)
 
     while (input->len > 0 && packets < PACKETS_MAX) {
         struct frames frames = {.len = 0};
-        uint8_t next = take(input);
+        const uint8_t next = take(input);
 
         if (next == WAIT) {
             sim_run_for(sim, take(input) * SIM_MILLISECOND);
             continue;
         }
-        for (; next != NEXT_PACKET && frames.len < FRAMES_MAX - FRAME_MAX; next = take(input)) {
-            put_frame(&frames, input, &rows[next % ROW_COUNT]);
-            if (input->len == 0) {
-                break;
-            }
-        }
+        put_packet(&frames, input, next);
         if (frames.len > 0) {
             evil_say(evil, frames.data, frames.len);
             packets++;

@@ -61,15 +61,14 @@ static void read_one(struct iq_postcard_reader *reader, uint8_t what)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    uint8_t *copy = (uint8_t *)fuzz_str(data, len);
-    const size_t reads = strlen((const char *)copy);
-    const char *mistake = NULL;
-    struct iq_postcard_reader reader;
-    size_t i;
+    char *copy = fuzz_str(data, len);
+    const size_t reads = strlen(copy);
+    struct iq_postcard_reader reader =
+        iq_postcard_reader((const uint8_t *)copy + reads, len - reads);
+    const char *mistake = NULL, *read;
 
-    reader = iq_postcard_reader(copy + reads, len - reads);
-    for (i = 0; i < reads; i++) {
-        read_one(&reader, copy[i]);
+    for (read = copy; *read != '\0'; read++) {
+        read_one(&reader, (uint8_t)*read);
         assert(reader.pos <= reader.len);
         assert(mistake == NULL || reader.mistake == mistake);
         mistake = reader.mistake;

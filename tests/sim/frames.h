@@ -7,8 +7,9 @@
 
 #include "iq/bytes.h"
 
-#define FRAMES_MAX 1150 /* bytes: so many are in a packet of 1,200 together with everything else   \
-                         */
+#define FRAMES_MAX                                                                                 \
+    1150 /* bytes: so many are in a packet of 1,200 together with everything else                  \
+          */
 
 struct frames {
     uint8_t data[FRAMES_MAX];
