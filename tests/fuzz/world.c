@@ -163,9 +163,9 @@ static struct sim_node *add_endpoint(struct sim *sim, uint8_t seed,
 
 static void begin(struct world *world, const struct world_options *options)
 {
-    static const struct sim_options fixed = {.seed = 1};
+    const struct sim_options seeded = {.seed = options->seed + UINT64_C(1)};
 
-    world->sim = sim_new(&fixed);
+    world->sim = sim_new(&seeded);
     world->victim = add_endpoint(world->sim, VICTIM_SEED, options);
     world->peer = sim_add_raw(world->sim);
     world->peer->addrs[1] = world->peer->addrs[0];

@@ -23,6 +23,7 @@ struct world_options {
     bool qlog;
     bool bbr;
     uint32_t sessions_max;
+    uint32_t seed; /* of all that is random; 0: the same as ever */
 };
 
 /* Sees to it that what the libraries keep for ever is there before anything counts.  world_begin()
