@@ -81,21 +81,37 @@ void iq_conn_answer_close(struct iq_conn *conn)
     }
 }
 
+/* Notes what has come since our close.  The peer may have moved to an address just before, and not
+ * shown that it receives there: it gets no more than three times as much again.  RFC 9000, section
+ * 8.1. */
+static void note_since_close(struct iq_conn *conn, const ngtcp2_path *path, size_t len)
+{
+    struct iq_path from;
+
+    iq_quic_path_to(&from, path);
+    conn->received_since_close++;
+    if (iq_socket_addr_equal(&from.remote, &conn->close_path.remote)) {
+        conn->close_credit += 3 * len;
+    }
+}
+
 /* The peer has not heard our close yet.  RFC 9000, section 10.2.1: answer, but ever less often. */
 static void repeat_close(struct iq_conn *conn)
 {
-    const uint32_t count = ++conn->received_since_close;
+    const uint32_t count = conn->received_since_close;
+    const struct iq_datagrams out = {
+        .path = conn->close_path,
+        .data = conn->close_packet,
+        .len = conn->close_packet_len,
+        .segment_len = conn->close_packet_len,
+    };
 
-    if ((count & (count - 1)) == 0 && conn->close_packet != NULL) {
-        const struct iq_datagrams out = {
-            .path = conn->close_path,
-            .data = conn->close_packet,
-            .len = conn->close_packet_len,
-            .segment_len = conn->close_packet_len,
-        };
-
-        (void)iq_conn_env_send(conn->env, &out);
+    if ((count & (count - 1)) != 0 || conn->close_packet == NULL ||
+        (!conn->dials && conn->close_credit < out.len)) {
+        return;
     }
+    conn->close_credit -= conn->dials ? 0 : out.len;
+    (void)iq_conn_env_send(conn->env, &out);
 }
 
 /* We have closed: is this the peer's own close, with which it tells that it knows?  Then we drain,
@@ -106,6 +122,7 @@ void iq_conn_linger(struct iq_conn *conn, const ngtcp2_path *path, const ngtcp2_
     struct iq_peer_close close;
     int rc;
 
+    note_since_close(conn, path, len);
     if (conn->hears_answer) {
         rc = iq_conn_read(conn, path, info, data, len, &close);
         if (close.seen || rc == NGTCP2_ERR_DRAINING) {

@@ -3,7 +3,8 @@
  *
  * The callbacks take note, nothing else: ngtcp2 forbids to read, write or close a connection from
  * inside them, and a handler that is called later may do all of that.  A callback that fails ends
- * the whole connection, so only the want of memory does.
+ * the whole connection, so only the want of memory does, and a peer's lie that ngtcp2 would
+ * believe.
  */
 #include <assert.h>
 #include <string.h>
@@ -78,7 +79,9 @@ static int remove_cid(ngtcp2_conn *quic, const ngtcp2_cid *cid, void *user_data)
 static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type type, uint64_t seq,
                          const ngtcp2_cid *cid, const uint8_t *token, void *user_data)
 {
-    ((struct iq_conn *)user_data)->streams.loses_wishes = false;
+    struct iq_conn *conn = user_data;
+
+    conn->streams.loses_wishes = false;
     if (token == NULL) {
         return 0;
     }
@@ -136,10 +139,16 @@ static int make_next_keys(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_sec
                                        tx_iv, rx_now, tx_now, len, user_data);
 }
 
+/* A HANDSHAKE_DONE that comes before our Finished has left is a lie (RFC 9001, section 4.1.2).
+ * ngtcp2 believes it, forgets its Handshake packets, and then looks for them when it writes. */
 static int note_handshake_confirmed(ngtcp2_conn *quic, void *user_data)
 {
     struct iq_conn *conn = user_data;
 
+    if (conn->streams.loses_wishes) { /* ngtcp2 is still in the handshake */
+        conn->confirmed_too_early = true;
+        return NGTCP2_ERR_CALLBACK_FAILURE;
+    }
     conn->handshake_confirmed = true;
     return 0;
 }

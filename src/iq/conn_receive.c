@@ -202,7 +202,9 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
         return IQ_ERR_AGAIN;
     }
     establish(conn);
-    if (conn->state == IQ_CONN_OPEN && conn->handshake_confirmed) {
+    if (conn->confirmed_too_early) {
+        rc = NGTCP2_ERR_PROTO;
+    } else if (conn->state == IQ_CONN_OPEN && conn->handshake_confirmed) {
         iq_tls_session_let_go(conn->tls);
     }
     if (close.seen) {

@@ -144,11 +144,13 @@ struct iq_conn {
     /* The end */
     struct iq_close_reason why;
     char *why_text;
-    ngtcp2_ccerr error;  /* what the peer is told; NO_ERROR for an answer */
-    uint64_t gone_at_ns; /* when lingering or draining ends */
-    bool hears_answer;   /* LINGERING: until the peer closes too */
+    ngtcp2_ccerr error;       /* what the peer is told; NO_ERROR for an answer */
+    uint64_t gone_at_ns;      /* when lingering or draining ends */
+    bool hears_answer;        /* LINGERING: until the peer closes too */
+    bool confirmed_too_early; /* the peer has lied: conn_quic.c */
     uint8_t *close_packet;
     size_t close_packet_len;
+    uint64_t close_credit; /* the side that answers: bytes that may be sent again */
     uint32_t received_since_close;
     struct iq_path close_path;
 };

@@ -1,5 +1,6 @@
 #include "udp_control.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define ECN_MASK 3
@@ -65,45 +66,61 @@ void iq_udp_control_add_segment(struct msghdr *msg, uint16_t segment_len)
 
 /* From it */
 
-static void read_one(struct iq_datagrams *datagrams, struct cmsghdr *header)
+static bool is(const struct cmsghdr *header, int level, int type)
+{
+    return header->cmsg_level == level && header->cmsg_type == type;
+}
+
+/* Copies what a message says, all of it or nothing: the system cuts the last one if there is no
+ * room for it.  recvmsg(2), MSG_CTRUNC. */
+static bool copy(void *value, size_t len, const struct cmsghdr *header)
+{
+    if (header->cmsg_len < CMSG_LEN(len)) {
+        return false;
+    }
+    memcpy(value, CMSG_DATA(header), len);
+    return true;
+}
+
+static void read_one(struct iq_datagrams *datagrams, const struct cmsghdr *header)
 {
     struct iq_socket_addr *local = &datagrams->path.local;
-    const void *data = CMSG_DATA(header);
+    struct in6_pktinfo v6;
+    v4_info v4;
+    uint8_t tos;
+    int number;
 
-    if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == V4_INFO) {
-        v4_info info;
-
-        memcpy(&info, data, sizeof(info));
-        memcpy(local->ip, v4_received_at(&info), sizeof(struct in_addr));
-    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO) {
-        struct in6_pktinfo info;
-
-        memcpy(&info, data, sizeof(info));
-        memcpy(local->ip, &info.ipi6_addr, sizeof(local->ip));
-        if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr)) {
-            local->scope_id = info.ipi6_ifindex;
+    if (is(header, IPPROTO_IP, V4_INFO) && copy(&v4, sizeof(v4), header)) {
+        memcpy(local->ip, v4_received_at(&v4), sizeof(struct in_addr));
+    } else if (is(header, IPPROTO_IPV6, IPV6_PKTINFO) && copy(&v6, sizeof(v6), header)) {
+        memcpy(local->ip, &v6.ipi6_addr, sizeof(local->ip));
+        if (IN6_IS_ADDR_LINKLOCAL(&v6.ipi6_addr)) {
+            local->scope_id = v6.ipi6_ifindex;
         }
-    } else if (header->cmsg_level == IPPROTO_IP &&
-               (header->cmsg_type == IP_TOS || header->cmsg_type == IP_RECVTOS)) {
-        datagrams->ecn = *(const uint8_t *)data & ECN_MASK;
-    } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_TCLASS) {
-        int tclass;
-
-        memcpy(&tclass, data, sizeof(tclass));
-        datagrams->ecn = (uint8_t)(tclass & ECN_MASK);
-    } else if (header->cmsg_level == IPPROTO_UDP && header->cmsg_type == UDP_GRO) {
-        int segment;
-
-        memcpy(&segment, data, sizeof(segment));
-        datagrams->segment_len = segment > 0 ? (size_t)segment : datagrams->len;
+    } else if ((is(header, IPPROTO_IP, IP_TOS) || is(header, IPPROTO_IP, IP_RECVTOS)) &&
+               copy(&tos, sizeof(tos), header)) {
+        datagrams->ecn = tos & ECN_MASK;
+    } else if (is(header, IPPROTO_IPV6, IPV6_TCLASS) && copy(&number, sizeof(number), header)) {
+        datagrams->ecn = (uint8_t)(number & ECN_MASK);
+    } else if (is(header, IPPROTO_UDP, UDP_GRO) && copy(&number, sizeof(number), header)) {
+        datagrams->segment_len = number > 0 ? (size_t)number : datagrams->len;
     }
+}
+
+/* Whether the message lies within what the system has filled in. */
+static bool is_whole(const struct msghdr *msg, const struct cmsghdr *header)
+{
+    const size_t at = (size_t)((const uint8_t *)header - (const uint8_t *)msg->msg_control);
+
+    return header->cmsg_len <= msg->msg_controllen - at;
 }
 
 void iq_udp_control_read(struct msghdr *msg, struct iq_datagrams *datagrams)
 {
     struct cmsghdr *header;
 
-    for (header = CMSG_FIRSTHDR(msg); header != NULL; header = CMSG_NXTHDR(msg, header)) {
+    for (header = CMSG_FIRSTHDR(msg); header != NULL && is_whole(msg, header);
+         header = CMSG_NXTHDR(msg, header)) {
         read_one(datagrams, header);
     }
 }

@@ -152,9 +152,12 @@ static void check_deadline(const struct sim_node *node, const struct iq_conn *co
     const struct sim *sim = node->sim;
     const uint64_t now_ns = now_of(node);
     const uint64_t deadline_ns = conn->timer.deadline_ns;
-    const uint64_t longest_ns =
-        conn->env->config.idle_timeout_ms * SIM_MILLISECOND + DEADLINE_FAR_NS;
+    uint64_t longest_ns = conn->env->config.idle_timeout_ms * SIM_MILLISECOND;
 
+    if (conn->state == IQ_CONN_OPEN && longest_ns < 3 * ngtcp2_conn_get_pto(conn->quic)) {
+        longest_ns = 3 * ngtcp2_conn_get_pto(conn->quic); /* RFC 9000, section 10.1 */
+    }
+    longest_ns += DEADLINE_FAR_NS;
     if (!iq_list_is_empty(&conn->on_agenda) || conn->env->wire_is_full) {
         return; /* a turn comes */
     }

@@ -60,6 +60,7 @@ static const struct story *const collections[] = {
     stream_patience_stories,
     clock_stories,
     close_early_stories,
+    evil_done_stories,
     close_crossing_stories,
     fair_stories,
     anonymous_stories,

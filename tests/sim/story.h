@@ -98,6 +98,7 @@ extern const struct story memory_stories[];
 extern const struct story stream_patience_stories[];
 extern const struct story clock_stories[];
 extern const struct story close_early_stories[];
+extern const struct story evil_done_stories[];
 extern const struct story close_crossing_stories[];
 extern const struct story fair_stories[];
 extern const struct story anonymous_stories[];
