@@ -102,6 +102,13 @@ const struct iq_socket_addr *iq_tls_early_addr(struct iq_tls *tls, const struct 
 
 bool iq_tls_session_start_early(struct iq_tls_session *session) { return false; }
 
+void iq_tls_session_let_go(struct iq_tls_session *session) {}
+
+uint8_t iq_tls_session_alert(const struct iq_tls_session *session)
+{
+    return ngtcp2_conn_get_tls_alert(session->quic);
+}
+
 bool iq_tls_session_early_accepted(const struct iq_tls_session *session) { return session->early; }
 
 int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len, const char *label,
@@ -318,6 +325,12 @@ static int collect(struct iq_tls_session *self, ngtcp2_encryption_level level, c
     return 0;
 }
 
+int iq_tls_session_receive(struct iq_tls_session *session, ngtcp2_encryption_level level,
+                           const uint8_t *data, size_t len)
+{
+    return collect(session, level, data, len);
+}
+
 /* ngtcp2's helpers, through which the linker leads here. */
 /* NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 int __wrap_ngtcp2_crypto_client_initial_cb(ngtcp2_conn *quic, void *user_data);
@@ -326,9 +339,6 @@ int __wrap_ngtcp2_crypto_recv_client_initial_cb(ngtcp2_conn *quic, const ngtcp2_
 int __wrap_ngtcp2_crypto_recv_retry_cb(ngtcp2_conn *quic, const ngtcp2_pkt_hd *hd, void *user_data);
 int __wrap_ngtcp2_crypto_version_negotiation_cb(ngtcp2_conn *quic, uint32_t version,
                                                 const ngtcp2_cid *dcid, void *user_data);
-int __wrap_ngtcp2_crypto_recv_crypto_data_cb(ngtcp2_conn *quic, ngtcp2_encryption_level level,
-                                             uint64_t offset, const uint8_t *data, size_t len,
-                                             void *user_data);
 int __wrap_ngtcp2_crypto_update_key_cb(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_secret,
                                        ngtcp2_crypto_aead_ctx *rx_aead_ctx, uint8_t *rx_iv,
                                        ngtcp2_crypto_aead_ctx *tx_aead_ctx, uint8_t *tx_iv,
@@ -365,13 +375,6 @@ int __wrap_ngtcp2_crypto_version_negotiation_cb(ngtcp2_conn *quic, uint32_t vers
                                                 &no_aead, nothing, &no_cipher, IV_LEN) == 0
                ? 0
                : NGTCP2_ERR_CALLBACK_FAILURE;
-}
-
-int __wrap_ngtcp2_crypto_recv_crypto_data_cb(ngtcp2_conn *quic, ngtcp2_encryption_level level,
-                                             uint64_t offset, const uint8_t *data, size_t len,
-                                             void *user_data)
-{
-    return collect(((struct iq_conn *)user_data)->tls, level, data, len);
 }
 
 int __wrap_ngtcp2_crypto_update_key_cb(ngtcp2_conn *quic, uint8_t *rx_secret, uint8_t *tx_secret,
