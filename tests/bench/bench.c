@@ -234,26 +234,27 @@ static uint64_t number(const char *text)
     return value;
 }
 
+static const struct option option_names[] = {
+    {"size", required_argument, NULL, 's'},
+    {"count", required_argument, NULL, 'c'},
+    {"at-once", required_argument, NULL, 'a'},
+    {"idle", required_argument, NULL, 'i'},
+    {"mtu", required_argument, NULL, 'm'},
+    {"bind", required_argument, NULL, 'b'},
+    {"one-core", no_argument, NULL, '1'},
+    {"busy-poll", required_argument, NULL, 'p'},
+    {"bbr", no_argument, NULL, 'r'},
+    {"flood", required_argument, NULL, 'f'},
+    {"flood-rate", required_argument, NULL, 'F'},
+    {"chacha", no_argument, NULL, 'x'},
+    {0},
+};
+
 static void read_options(struct bench_options *options, int argc, char **argv)
 {
-    static const struct option names[] = {
-        {"size", required_argument, NULL, 's'},
-        {"count", required_argument, NULL, 'c'},
-        {"at-once", required_argument, NULL, 'a'},
-        {"idle", required_argument, NULL, 'i'},
-        {"mtu", required_argument, NULL, 'm'},
-        {"bind", required_argument, NULL, 'b'},
-        {"one-core", no_argument, NULL, '1'},
-        {"busy-poll", required_argument, NULL, 'p'},
-        {"bbr", no_argument, NULL, 'r'},
-        {"flood", required_argument, NULL, 'f'},
-        {"flood-rate", required_argument, NULL, 'F'},
-        {"chacha", no_argument, NULL, 'x'},
-        {0},
-    };
     int name;
 
-    while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
+    while ((name = getopt_long(argc, argv, "", option_names, NULL)) != -1) {
         switch (name) {
         case 's':
             options->size = number(optarg);

@@ -66,7 +66,6 @@ struct evil {
     struct evil_options options;
     struct sim_node *node;
     struct iq_socket_addr remote;
-    bool dials;
     struct forger forger;
     SSL_CTX *ctx;
     SSL *ssl;
@@ -79,24 +78,25 @@ struct evil {
     uint8_t early_params[256]; /* the peer's, to be remembered with the ticket */
     size_t early_params_len;
     size_t packet_len; /* of the packet that is made; 0: as ngtcp2 says */
+    bool dials;
 
     /* What became of it */
+    uint8_t hello[2000]; /* the peer's ClientHello, as everybody can read it on the way */
+    size_t hello_len;
+    size_t longest_datagram;
+    uint64_t closed_at_ns;
+    uint64_t code; /* that the peer has closed with */
+    size_t reason_len;
+    unsigned datagram_count; /* that it has received */
+    unsigned closed_count;
+    int failed; /* with this error of ngtcp2, instead */
     bool completed;
     bool was_resumed;
     bool was_retried;
     bool has_heard_hello;   /* the peer's ClientHello, and */
     bool heard_server_name; /* a server's name in it */
-    uint8_t hello[2000];    /* the same, as everybody can read it on the way */
-    size_t hello_len;
-    bool heard_key;          /* the peer has shown its own */
-    unsigned datagram_count; /* that it has received */
-    size_t longest_datagram;
-    unsigned closed_count;
-    uint64_t closed_at_ns;
-    uint64_t code; /* that the peer has closed with */
+    bool heard_key;         /* the peer has shown its own */
     bool by_application;
-    size_t reason_len;
-    int failed; /* with this error of ngtcp2, instead */
 };
 
 /* In `node`, which is raw. */

@@ -191,8 +191,10 @@ static int play(const char *digits)
     static uint8_t bytes[PLAY_SIZE_MAX];
     size_t len = 0;
 
-    for (; len < sizeof(bytes) && sscanf(digits, "%2hhx", &bytes[len]) == 1; len++) {
-        digits += strlen(digits) < 2 ? 1 : 2;
+    for (; len < sizeof(bytes) && strlen(digits) >= 2; digits += 2) {
+        const char digit_pair[] = {digits[0], digits[1], '\0'};
+
+        bytes[len++] = (uint8_t)strtoul(digit_pair, NULL, 16);
     }
     play_print(bytes, len);
     warm_up();

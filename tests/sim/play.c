@@ -99,20 +99,25 @@ static bool is_open(const struct play_conn_end *end)
 
 typedef void stream_function(struct play_stream_end *end);
 
+static void for_each_stream_at(struct play_conn *conn, unsigned side, stream_function *function)
+{
+    struct play_stream *stream = conn->streams;
+
+    for (; is_open(&conn->ends[side]) && stream != NULL; stream = stream->next) {
+        if (stream->ends[side].live != NULL && !stream->ends[side].dropped) {
+            function(&stream->ends[side]);
+        }
+    }
+}
+
 /* Of the connections that are open, and not dropped. */
 static void for_each_stream(struct play *play, stream_function *function)
 {
-    unsigned i, side;
+    unsigned i;
 
-    for (i = 0; i < play->conn_count * 2; i++) {
-        struct play_stream *stream = play->conns[i / 2].streams;
-
-        side = i % 2;
-        for (; is_open(&play->conns[i / 2].ends[side]) && stream != NULL; stream = stream->next) {
-            if (stream->ends[side].live != NULL && !stream->ends[side].dropped) {
-                function(&stream->ends[side]);
-            }
-        }
+    for (i = 0; i < play->conn_count; i++) {
+        for_each_stream_at(&play->conns[i], 0, function);
+        for_each_stream_at(&play->conns[i], 1, function);
     }
 }
 

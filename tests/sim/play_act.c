@@ -14,7 +14,7 @@ static struct play_conn_end *conn_end(const struct play_stream_end *end)
 /* The bytes of a half are its own, so that none can take the place of another's. */
 static uint8_t pattern(const struct play_stream *stream, unsigned writer, uint64_t offset)
 {
-    return app_pattern(stream->id * 2 + writer + stream->conn->number * 37, offset);
+    return app_pattern(stream->id * 2 + writer + stream->conn->number * INT64_C(37), offset);
 }
 
 /* Connections */

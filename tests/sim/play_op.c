@@ -66,7 +66,8 @@ static void damage(struct play *play, const struct play_op *op)
 
 static void cut(struct play *play, const struct play_op *op)
 {
-    play->harmed = flight_cut(node_of(play, op), op->which % 4, op->amount * 5U) || play->harmed;
+    play->harmed =
+        flight_cut(node_of(play, op), op->which % 4, op->amount * (size_t)5) || play->harmed;
 }
 
 /* A NAT thinks of another port. */
@@ -142,7 +143,7 @@ static void update_keys(struct play_conn_end *end, const struct play_op *op)
 
 static void send_datagram(struct play_conn_end *end, const struct play_op *op)
 {
-    play_send_datagram(end, op->amount * 6U, (op->which & 1) != 0);
+    play_send_datagram(end, op->amount * (size_t)6, (op->which & 1) != 0);
 }
 
 /* Streams */
@@ -246,9 +247,10 @@ const char *play_op_name(const struct play_op *op) { return row_of(op)->name; }
 static struct play_conn_end *find_conn(struct play *play, const struct play_op *op)
 {
     struct play_conn_end *known[PLAY_CONNS_MAX * 2];
-    size_t count = 0, i;
+    size_t count = 0;
+    unsigned i;
 
-    for (i = 0; i < play->conn_count * 2U; i++) {
+    for (i = 0; i < play->conn_count * 2; i++) {
         struct play_conn_end *end = &play->conns[i / 2].ends[i % 2];
 
         if (end->node == (op->who & 1U) && end->known && !end->closed) {

@@ -5,8 +5,6 @@
  * an endless loop.  Then ever smaller parts of the sequence are left out, as long as it still
  * fails.  Zeller and Hildebrandt, IEEE TSE 28(2), 2002: ddmin.
  */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
-
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

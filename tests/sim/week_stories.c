@@ -4,6 +4,8 @@
  * change.  At the end of each day everybody hangs up, and then not a byte more is alive than at the
  * end of the day before.
  */
+#include <inttypes.h>
+
 #include <math.h>
 
 #include "story.h"
@@ -191,10 +193,9 @@ static void live_a_week(const struct sim_options *options, uint64_t day_ns)
         live[day] = live_a_day(&week);
     }
     print_message(
-        "%u connections, %u of them timed out, %llu datagrams lost, keys changed %u times; "
+        "%u connections, %u of them timed out, %" PRIu64 " datagrams lost, keys changed %u times; "
         "live bytes after the first day %zu, after the last %zu\n",
-        week.dialled, week.timed_out,
-        (unsigned long long)(week.pair.dials->lost_count + week.pair.accepts->lost_count),
+        week.dialled, week.timed_out, week.pair.dials->lost_count + week.pair.accepts->lost_count,
         week.keys_changed, live[0], live[DAYS - 1]);
     if (slope(live) > 0) {
         SIM_FAIL(week.pair.sim, "live bytes grow by %.1f a day", slope(live));
@@ -212,7 +213,7 @@ static void tell_hours(const struct sim_options *options)
 
 static void tell_week(const struct sim_options *options)
 {
-    live_a_week(options, 24 * 3600 * SIM_SECOND);
+    live_a_week(options, 24 * UINT64_C(3600) * SIM_SECOND);
 }
 
 const struct story week_stories[] = {
