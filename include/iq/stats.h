@@ -60,8 +60,7 @@ struct iq_endpoint_stats {
     uint64_t resets_sent;      /* stateless resets.  RFC 9000, section 10.3 */
     uint64_t strays;           /* datagrams that belonged to no connection and began none */
 
-    uint64_t
-        half_open; /* now: dialled by peers, and the handshake not complete; or failed just now */
+    uint64_t half_open; /* handshakes of peers that are not complete, or failed just now */
 
     /* How often each of the limits (limits.h) has done what it does.  `half_open_before_retry`:
      * sent a Retry.  `half_open`, `conns`, `conns_per_addr`: turned away somebody's first datagram,
