@@ -46,14 +46,21 @@ struct iq_endpoint_config {
     uint32_t accept_timeout_ms;  /* 10000, for the handshake of a peer that dials; iroh's: 30000 */
     uint64_t max_streams_bi;     /* 100 that the peer may have open at once; at most 2^60 */
     uint64_t max_streams_uni;    /* 100; likewise */
-    uint64_t stream_window;      /* 1250000 bytes that the peer may send ahead on one stream; at
-                                  * most 2^62 - 1 */
-    uint64_t conn_window;        /* 5000000 bytes on all its streams together; at most 2^62 - 1;
-                                  * iroh's: no limit */
-    uint64_t stream_send_buffer; /* 1000000 bytes written ahead and not yet acknowledged */
-    uint64_t conn_send_buffer;   /* 10000000 bytes on all its streams together, iroh's only limit */
-    uint16_t max_datagram_size;  /* 65507 bytes of UDP payload that discovery may reach; from 1200
-                                  * to 65507; iroh's: 1452.  RFC 9000, section 14.3 */
+
+    /* How many bytes the peer may send ahead, and we may have to hold.  A path carries no more in a
+     * round trip; so the window of a stream grows, up to that of the connection, while the
+     * application reads all that the peer sends on it as fast as the window allows.  At most
+     * 2^62 - 1.  RFC 9000, section 4.1. */
+    uint64_t stream_window; /* 1250000 on one stream, at first */
+    uint64_t conn_window;   /* 5000000 on all its streams together; iroh's: no limit */
+
+    /* How many bytes are held that were written and are not yet acknowledged: again as many as a
+     * path carries in a round trip. */
+    uint64_t stream_send_buffer; /* 1000000 on one stream */
+    uint64_t conn_send_buffer;   /* 10000000 on all its streams together, iroh's only limit */
+
+    uint16_t max_datagram_size; /* 65507 bytes of UDP payload that discovery may reach; from 1200 to
+                                 * 65507; iroh's: 1452.  RFC 9000, section 14.3 */
     enum iq_congestion_control congestion_control; /* Cubic */
     struct iq_limits limits;                       /* of what strangers may cost; limits.h */
 

@@ -25,6 +25,7 @@ static void fill_settings(ngtcp2_settings *settings, const struct iq_conn_env *e
     settings->cc_algo =
         env->config.congestion_control == IQ_BBR ? NGTCP2_CC_ALGO_BBR : NGTCP2_CC_ALGO_CUBIC;
     settings->handshake_timeout = timeout_ms * NGTCP2_MILLISECONDS; /* by default never */
+    settings->max_stream_window = env->config.conn_window; /* which then is the bound of both */
     settings->max_tx_udp_payload_size = env->config.max_datagram_size;
     while (first < mtu_probe_count && mtu_probes[first] > env->config.max_datagram_size) {
         first++;

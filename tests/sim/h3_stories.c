@@ -115,7 +115,7 @@ static void tell_beside_echo(const struct sim_options *options)
 static void tell_slow_reader(const struct sim_options *options)
 {
     static const struct iq_endpoint_config small = {
-        .stream_window = 65536, .conn_window = 262144, .stream_send_buffer = 32768};
+        .stream_window = 65536, .conn_window = 65536, .stream_send_buffer = 32768};
     struct ask ask = {.question = POST_ECHO, .len = 1000000000, .never_read = true, .stay = true};
     const size_t on_its_way = 2 * (65536 + 32768 + (size_t)2 * 16384);
     struct ask_pair pair;

@@ -64,10 +64,11 @@ static void glutton_connect(struct iq_conn *conn)
 static const struct iq_protocol_handler glutton_handler = {.on_connect = glutton_connect,
                                                            .on_stream_ready = glutton_ready};
 
+/* The connection's window is the bound: those of the streams grow up to it. */
 static void tell_never_reads(const struct sim_options *options)
 {
     static const struct iq_endpoint_config small = {
-        .stream_window = 65536, .conn_window = 262144, .stream_send_buffer = 32768};
+        .stream_window = 65536, .conn_window = 65536, .stream_send_buffer = 32768};
     struct story_pair pair = story_pair(options, &small, &small);
     struct glutton glutton = {0};
     const struct iq_conn *accepted;
@@ -84,6 +85,28 @@ static void tell_never_reads(const struct sim_options *options)
     SIM_EXPECT(pair.sim, glutton.sent >= 2 * small.stream_window);
     SIM_EXPECT(pair.sim, sim_live_bytes() - live_before <=
                              2 * (small.stream_window + small.stream_send_buffer) + 300000);
+    sim_free(pair.sim);
+}
+
+static void leave_unread(struct iq_stream *stream) {}
+
+/* Nor does the application on the other side: no window grows that nobody has used. */
+static void tell_nobody_reads(const struct sim_options *options)
+{
+    static const struct iq_protocol_handler asleep = {.on_stream_ready = leave_unread};
+    static const struct iq_route routes[] = {{.alpn = APP_ALPN, .handler = &asleep}, {0}};
+    static const struct iq_endpoint_config small = {.stream_window = 65536,
+                                                    .stream_send_buffer = 32768};
+    struct story_pair pair = {.sim = sim_new(options)};
+    struct glutton glutton = {0};
+
+    pair.dials = sim_add_endpoint(pair.sim, &small);
+    pair.accepts = sim_add_endpoint(pair.sim, &small);
+    watch_listen(pair.accepts, routes);
+    (void)story_connect(&pair, &glutton_handler, &glutton);
+    sim_run_for(pair.sim, 120 * SIM_SECOND);
+    SIM_EXPECT(pair.sim, glutton.sent >= small.stream_window);
+    SIM_EXPECT(pair.sim, glutton.sent <= small.stream_window + small.stream_send_buffer);
     sim_free(pair.sim);
 }
 
@@ -388,6 +411,7 @@ const struct story stream_stories[] = {
     {.name = "streams_2000_in_a_row", .run = tell_2000_in_a_row},
     {.name = "streams_more_than_allowed", .run = tell_more_than_allowed},
     {.name = "streams_never_read", .run = tell_never_reads},
+    {.name = "streams_nobody_reads", .run = tell_nobody_reads},
     {.name = "streams_one_byte_each", .run = tell_one_byte_each},
     {.name = "streams_uni_both_ways", .run = tell_uni_both_ways, .seeds = 5},
     {.name = "streams_stop_opens", .run = tell_stop_opens, .seeds = 3},
