@@ -175,7 +175,9 @@ static void tell_moves_often(const struct sim_options *options)
             move_after(journey.pair.dials, 500 + j * pauses_ms[i], &to[j]);
         }
         sim_run_for(journey.pair.sim, (500 + MOVE_COUNT * pauses_ms[i] + 8000) * SIM_MILLISECOND);
-        expect_seen(&journey, NEW_HOST + MOVE_COUNT - 1);
+        if (journey.task.closed_count == 0) {
+            expect_seen(&journey, NEW_HOST + MOVE_COUNT - 1);
+        }
         journey_end(&journey, MOVE_COUNT * pauses_ms[i] * SIM_MILLISECOND + 2 * MOVE_STALL_NS);
     }
 }
