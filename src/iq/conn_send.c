@@ -2,98 +2,10 @@
  * What a connection sends: packets of ngtcp2, filled from the streams that have something and with
  * datagrams.
  *
- * Packets are written one behind the other and given to the wire together, as long as they go the
- * same way and have the same length: to the kernel that is one call (udp.c).
  */
-#include <string.h>
-
+#include "conn_burst.h"
 #include "conn_limits.h"
 #include "conn_state.h"
-
-/* Packets in env->packets that are not sent yet. */
-struct burst {
-    struct iq_conn *conn;
-    struct iq_datagrams out;
-    bool last_is_short; /* nothing may be added behind it */
-};
-
-static size_t count(const struct iq_datagrams *datagrams)
-{
-    return (datagrams->len + datagrams->segment_len - 1) / datagrams->segment_len;
-}
-
-int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams)
-{
-    int rc;
-
-    if (env->wire_is_full) {
-        return 0;
-    }
-    env->stats.datagrams_sent += count(datagrams);
-    env->stats.bytes_sent += datagrams->len;
-    rc = env->wire->send(env->wire, datagrams);
-    if (rc == IQ_ERR_AGAIN) {
-        env->wire_is_full = true;
-        return 0;
-    }
-    return rc;
-}
-
-/* The same for those of a connection. */
-void iq_conn_send_datagrams(struct iq_conn *conn, const struct iq_datagrams *datagrams)
-{
-    if (!conn->env->wire_is_full) {
-        conn->stats.datagrams_sent += count(datagrams);
-        conn->stats.bytes_sent += datagrams->len;
-    }
-    if (iq_conn_env_send(conn->env, datagrams) == IQ_ERR_TOO_LONG) {
-        iq_conn_note_too_long(conn, datagrams->segment_len);
-    }
-}
-
-static void send_burst(struct burst *burst)
-{
-    if (burst->out.len > 0) {
-        iq_conn_send_datagrams(burst->conn, &burst->out);
-    }
-    burst->out.len = 0;
-    burst->last_is_short = false;
-}
-
-static bool fits(const struct burst *burst, const struct iq_datagrams *packet)
-{
-    return burst->out.len == 0 ||
-           (!burst->last_is_short && packet->len <= burst->out.segment_len &&
-            packet->ecn == burst->out.ecn &&
-            iq_socket_addr_equal(&packet->path.remote, &burst->out.path.remote) &&
-            iq_socket_addr_equal(&packet->path.local, &burst->out.path.local));
-}
-
-/* Whether the call has no room for another packet like the first. */
-static bool is_full(const struct burst *burst)
-{
-    return burst->out.len + burst->out.segment_len > IQ_PACKETS_MAX ||
-           burst->out.len >= IQ_SEGMENTS_MAX * burst->out.segment_len;
-}
-
-/* Adds a packet that was written behind those that are there. */
-static void add_packet(struct burst *burst, const struct iq_datagrams *packet)
-{
-    uint8_t *start = burst->conn->env->packets;
-
-    if (!fits(burst, packet)) {
-        send_burst(burst);
-        memmove(start, packet->data, packet->len);
-    }
-    if (burst->out.len == 0) {
-        burst->out = *packet;
-        burst->out.data = start;
-        burst->out.segment_len = packet->len;
-        return;
-    }
-    burst->out.len += packet->len;
-    burst->last_is_short = packet->len < burst->out.segment_len;
-}
 
 /* Tells ngtcp2 what the application wants of the stream, but for its bytes. */
 static void send_wishes(struct iq_conn *conn, struct iq_stream *stream)
@@ -304,7 +216,7 @@ static ngtcp2_ssize write_packet(struct iq_conn *conn, struct writer *writer, ui
 
 /* Writes packets until there is nothing to send, congestion control or pacing says so, or the wire
  * is full.  Returns 0 or an error of ngtcp2. */
-static int write_packets(struct iq_conn *conn, struct writer *writer, struct burst *burst)
+static int write_packets(struct iq_conn *conn, struct writer *writer, struct iq_burst *burst)
 {
     struct iq_conn_env *env = conn->env;
     const size_t quantum = ngtcp2_conn_get_send_quantum(conn->quic);
@@ -321,10 +233,10 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
         packet.ecn = writer->info.ecn;
         iq_quic_path_to(&packet.path, &writer->path.path);
         iq_conn_note_went_to(conn, &packet.path, packet.len);
-        add_packet(burst, &packet);
+        iq_burst_add(burst, &packet);
         sent += packet.len;
-        if (is_full(burst)) {
-            send_burst(burst);
+        if (iq_burst_is_full(burst)) {
+            iq_burst_send(burst);
         }
     }
     return 0;
@@ -338,7 +250,7 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
  * without any from its queue.  It leaves the handshake not when that is complete but with the next
  * packets, in the middle of this; what streams have wanted until then is for the packets after.
  */
-static int write_all(struct iq_conn *conn, struct writer *writer, struct burst *burst)
+static int write_all(struct iq_conn *conn, struct writer *writer, struct iq_burst *burst)
 {
     const bool lost_wishes = conn->streams.loses_wishes;
     int rc;
@@ -365,7 +277,7 @@ static bool has_nothing_in_flight(const struct iq_conn *conn)
 
 void iq_conn_send_packets(struct iq_conn *conn)
 {
-    struct burst burst = {.conn = conn};
+    struct iq_burst burst = {.conn = conn};
     struct writer writer = {0};
     struct iq_list *node;
     int rc;
@@ -373,7 +285,7 @@ void iq_conn_send_packets(struct iq_conn *conn)
     ngtcp2_path_storage_zero(&writer.path);
     iq_list_init(&writer.blocked);
     rc = write_all(conn, &writer, &burst);
-    send_burst(&burst);
+    iq_burst_send(&burst);
     iq_conn_end_ping(conn);
     while ((node = iq_list_pop(&writer.blocked)) != NULL) {
         iq_stream_wait_for_turn(IQ_CONTAINER_OF(node, struct iq_stream, in_sending));

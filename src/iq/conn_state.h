@@ -229,6 +229,8 @@ void iq_conn_deliver(struct iq_conn *conn);
 void iq_conn_send(struct iq_conn *conn);
 void iq_conn_send_packets(struct iq_conn *conn); /* without the timer */
 
+/* conn_burst.c */
+
 /* Gives the wire some datagrams, and counts them.  On a full one they are lost, as datagrams may
  * be. IQ_ERR_TOO_LONG: they are lost because the system carries none of that length. */
 int iq_conn_env_send(struct iq_conn_env *env, const struct iq_datagrams *datagrams);
