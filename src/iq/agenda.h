@@ -18,6 +18,7 @@ struct iq_agenda {
     struct iq_wire *wire;
     struct iq_list due;  /* connections, by their `on_agenda` */
     uint64_t now_ns;     /* the latest time seen: it never goes back, ngtcp2 asserts that */
+    uint64_t ahead_ns;   /* of the clock, which has gone back by so much */
     uint64_t wake_ns;    /* what the wire was asked for last */
     bool turn_will_come; /* a turn is running, or certain to follow: no need to be woken */
 };

@@ -139,10 +139,11 @@ void sim_note_received(struct sim_node *node, const struct iq_datagrams *datagra
 
 /* I3 */
 
-/* A clock that goes back stands still for an endpoint. */
+/* For an endpoint time never goes back. */
 static uint64_t now_of(const struct sim_node *node)
 {
-    const uint64_t now_ns = sim_node_now(node), latest_ns = node->endpoint->env.agenda.now_ns;
+    const struct iq_agenda *agenda = &node->endpoint->env.agenda;
+    const uint64_t now_ns = sim_node_now(node) + agenda->ahead_ns, latest_ns = agenda->now_ns;
 
     return now_ns > latest_ns ? now_ns : latest_ns;
 }
@@ -187,7 +188,8 @@ static void check_wake(const struct sim_node *node)
     if (wanted_ns < now_ns) {
         wanted_ns = now_ns;
     }
-    if (node->wake_ns > wanted_ns) {
+    if (node->wake_ns == IQ_NEVER ? wanted_ns != IQ_NEVER
+                                  : node->wake_ns + env->agenda.ahead_ns > wanted_ns) {
         SIM_FAIL(node->sim, "I3: node %ld sleeps past its deadline",
                  (long)(node - node->sim->nodes));
     }
