@@ -20,7 +20,7 @@ static void look(struct sim *sim, void *arg)
 
 void journey_begin(struct journey *journey, const struct sim_options *options, uint64_t len)
 {
-    const struct iq_endpoint_config small = {.stream_window = 65536};
+    const struct iq_endpoint_config small = {.stream_window = 65536, .conn_window = 65536};
 
     *journey = (struct journey){.pair = story_pair(options, &small, &small), .task = {.len = len}};
     journey->pair.dials->link.rate_bps = journey->pair.accepts->link.rate_bps = 10000000;

@@ -367,7 +367,7 @@ static void tell_flap(const struct sim_options *options)
 
         echo_over_nat(options, (struct rebinding){.flap_ns = flaps_ms[i] * SIM_MILLISECOND},
                       3000000, start_ms * SIM_MILLISECOND,
-                      flaps_ms[i] * SIM_MILLISECOND + 3 * SIM_SECOND / 2);
+                      flaps_ms[i] * SIM_MILLISECOND + SIM_SECOND);
     }
 }
 
