@@ -153,10 +153,26 @@ static int note_handshake_confirmed(ngtcp2_conn *quic, void *user_data)
     return 0;
 }
 
+#if NGTCP2_VERSION_NUM >= 0x010e00
+static int note_path_doubted(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path,
+                             const ngtcp2_path *fallback, void *user_data)
+{
+    struct iq_path doubted;
+
+    iq_quic_path_to(&doubted, path);
+    iq_conn_note_proof_wanted(user_data, &doubted);
+    return 0;
+}
+#endif
+
 static int note_path_tried(ngtcp2_conn *quic, uint32_t flags, const ngtcp2_path *path,
                            const ngtcp2_path *fallback, ngtcp2_path_validation_result result,
                            void *user_data)
 {
+    struct iq_path tried;
+
+    iq_quic_path_to(&tried, path);
+    iq_conn_note_proof(user_data, &tried);
     iq_conn_note_path_tried(user_data, result == NGTCP2_PATH_VALIDATION_RESULT_SUCCESS);
     return 0;
 }
@@ -308,6 +324,9 @@ const ngtcp2_callbacks iq_quic_callbacks = {
     .dcid_status = note_peer_cid,
     .handshake_completed = note_handshake,
     .handshake_confirmed = note_handshake_confirmed,
+#if NGTCP2_VERSION_NUM >= 0x010e00
+    .begin_path_validation = note_path_doubted,
+#endif
     .path_validation = note_path_tried,
     .recv_stateless_reset = note_stateless_reset,
     .stream_open = note_stream_open,

@@ -198,6 +198,7 @@ int iq_conn_receive(struct iq_conn *conn, const struct iq_path *path, uint8_t ec
         return 0;
     }
     rc = iq_conn_read(conn, &quic_path.path, &info, data, len, &close);
+    iq_conn_note_came_from(conn, path, len);
     if (rc == NGTCP2_ERR_RETRY) {
         return IQ_ERR_AGAIN;
     }

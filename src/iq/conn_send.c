@@ -288,6 +288,7 @@ static ngtcp2_ssize write_packet(struct iq_conn *conn, struct writer *writer, ui
     const bool streams_first = conn->datagrams.streams_next;
     ngtcp2_ssize n = NGTCP2_ERR_WRITE_MORE;
 
+    writer->packet_max = iq_conn_may_go(conn, iq_conn_packet_max(conn));
     writer->has_stream = writer->has_datagram = false;
     while (n == NGTCP2_ERR_WRITE_MORE) {
         const bool streams_turn = streams_first && !iq_list_is_empty(&conn->streams.sending);
@@ -319,6 +320,7 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct bur
         }
         packet.ecn = writer->info.ecn;
         iq_quic_path_to(&packet.path, &writer->path.path);
+        iq_conn_note_went_to(conn, &packet.path, packet.len);
         add_packet(burst, &packet);
         sent += packet.len;
         if (is_full(burst)) {
@@ -364,7 +366,7 @@ static bool has_nothing_in_flight(const struct iq_conn *conn)
 void iq_conn_send_packets(struct iq_conn *conn)
 {
     struct burst burst = {.conn = conn};
-    struct writer writer = {.packet_max = iq_conn_packet_max(conn)};
+    struct writer writer = {0};
     struct iq_list *node;
     int rc;
 

@@ -1,10 +1,11 @@
 /*
  * The inside of a connection, shared by the files that make it up: conn.c (its life, and the public
  * functions), conn_receive.c, conn_deliver.c and conn_send.c (what it does in a turn, in this
- * order), conn_path.c and conn_mtu.c (the way that its packets go, and their size), conn_datagram.c
- * (messages without a stream), conn_start.c and conn_close.c (its beginning and its end),
- * close_reason.c and conn_stats.c (why it ended, and what it has done), conn_quic.c (what ngtcp2
- * tells us), and conn_goodbye.c (what we do behind its back).
+ * order), conn_path.c, conn_unproven.c and conn_mtu.c (the way that its packets go, how much may go
+ * there, and their size), conn_datagram.c (messages without a stream), conn_start.c and
+ * conn_close.c (its beginning and its end), close_reason.c and conn_stats.c (why it ended, and what
+ * it has done), conn_quic.c (what ngtcp2 tells us), and conn_goodbye.c (what we do behind its
+ * back).
  */
 #ifndef IQ_CONN_STATE_H
 #define IQ_CONN_STATE_H
@@ -117,6 +118,11 @@ struct iq_conn {
     uint64_t moves_until_ns; /* the peer's moves take so long at the pace that is allowed */
     uint64_t heard_ns;       /* when the last datagram arrived */
     bool wants_ping;         /* the path has changed, and nothing is in flight on it */
+
+    /* Where the peer has come to, and has not been reached yet: conn_unproven.c */
+    bool is_unproven;
+    struct iq_path unproven_path;
+    uint64_t unproven_left; /* bytes that may still go there */
 
     /* The size of packets: conn_mtu.c */
     uint64_t small_until_ns; /* the least until then; 0: what discovery has found */
@@ -263,6 +269,19 @@ void iq_conn_note_path_tried(struct iq_conn *conn, bool works);
 
 /* After packets were written, among them a PING if one was due. */
 void iq_conn_end_ping(struct iq_conn *conn);
+
+/* conn_unproven.c */
+
+/* ngtcp2 begins to validate a path; and has found out whether it leads to the peer, or given up. */
+void iq_conn_note_proof_wanted(struct iq_conn *conn, const struct iq_path *path);
+void iq_conn_note_proof(struct iq_conn *conn, const struct iq_path *path);
+
+/* A datagram has been read, and one has been written. */
+void iq_conn_note_came_from(struct iq_conn *conn, const struct iq_path *path, size_t len);
+void iq_conn_note_went_to(struct iq_conn *conn, const struct iq_path *path, size_t len);
+
+/* How much of `len` bytes the next packet may have. */
+size_t iq_conn_may_go(const struct iq_conn *conn, size_t len);
 
 /* conn_mtu.c */
 

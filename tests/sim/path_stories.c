@@ -77,6 +77,53 @@ static void tell_victim(const struct sim_options *options)
     sim_free(pair.sim);
 }
 
+/* What carries stream data, and not what only acknowledges. */
+static bool lose_large(struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    return datagram->len < 200;
+}
+
+static bool lose_everything(struct sim_node *node, const struct iq_datagrams *datagram)
+{
+    return false;
+}
+
+/* A NAT rebinds, and little comes from the new address, while all that was sent is lost and fills
+ * the congestion window: what may go there is spent on probes that are lost as well.  Once the
+ * network has healed only the keep-alives of the dialling side come, and they must be enough for
+ * the transfer to go on.  How much comes decides whether what may go is spent to the last byte, so
+ * several lengths are tried. */
+static void rebind_unheard(const struct sim_options *options, size_t len)
+{
+    static const uint8_t message[64];
+    struct story_pair pair = story_pair(options, NULL, NULL);
+    struct app_task task = {.len = 200000};
+
+    app_dial(&task, pair.dials, pair.accepts);
+    while (!task.connected) {
+        SIM_EXPECT(pair.sim, sim_step(pair.sim));
+    }
+    pair.accepts->tap = lose_large;
+    sim_run_for(pair.sim, SIM_SECOND);
+    pair.dials->external = pair.dials->addrs[0];
+    pair.dials->external.port++;
+    pair.accepts->tap = lose_everything;
+    SIM_EXPECT(pair.sim, iq_conn_send_datagram(task.conn, message, len) == 0);
+    sim_run_for(pair.sim, 3 * SIM_SECOND);
+    pair.accepts->tap = NULL;
+    story_finish(&pair, &task, 30 * SIM_SECOND);
+    sim_free(pair.sim);
+}
+
+static void tell_rebinds_unheard(const struct sim_options *options)
+{
+    size_t len;
+
+    for (len = 0; len <= 64; len++) {
+        rebind_unheard(options, len);
+    }
+}
+
 /* Wires that are full now and then */
 static void tell_full_wire(const struct sim_options *options)
 {
@@ -300,6 +347,7 @@ const struct story path_stories[] = {
     {.name = "path_bbr", .run = tell_bbr, .weather = STORY_CALM_ONLY},
     {.name = "path_first_lost", .run = tell_first_lost, .weather = STORY_CALM_ONLY},
     {.name = "path_victim", .run = tell_victim, .seeds = 5},
+    {.name = "path_rebinds_unheard", .run = tell_rebinds_unheard, .weather = STORY_CALM_ONLY},
     {.name = "path_full_wire", .run = tell_full_wire, .seeds = 3},
     {.name = "path_dead_times", .run = tell_dead_times},
     {.name = "path_damage", .run = tell_damage, .seeds = 3},

@@ -3,8 +3,6 @@
 
 #include "play_state.h"
 
-#include <ngtcp2/ngtcp2.h>
-
 #include "memory.h"
 
 /* RFC 9000, section 2.1: bit 0 of the id tells the side that opened it. */
@@ -203,20 +201,6 @@ static const char *find_datagram(const struct play_conn_end *end)
     }
     return NULL;
 }
-
-/*
- * ngtcp2 (seen in 1.24) takes down the timer of what is in flight when a server must not send more
- * to a new address before it has heard from there (RFC 9000, section 8.1), and never sets it again.
- * If what is in flight has been lost, and is more than the congestion window allows, then nothing
- * can be sent any more.  Whoever heals that can take this away.
- */
-static bool is_stuck(const struct play_conn_end *end)
-{
-    return end->side == 1 && end->conn->play->rebound &&
-           ngtcp2_conn_get_cwnd_left(end->live->quic) == 0;
-}
-
-bool play_is_given_up(const struct play_conn *conn) { return is_stuck(&conn->ends[1]); }
 
 static const char *describe(const char *what, const struct play_stream_end *end)
 {

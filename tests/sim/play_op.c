@@ -76,7 +76,7 @@ static void rebind(struct play *play, const struct play_op *op)
 
     node->external = node->addrs[0];
     node->external.port = (uint16_t)(1024 + op->amount);
-    play->harmed = play->rebound = true;
+    play->harmed = true;
 }
 
 static void change_weather(struct play *play, const struct play_op *op)

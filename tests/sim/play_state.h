@@ -91,7 +91,6 @@ struct play {
     bool small;      /* windows and buffers are */
     bool closing[2]; /* iq_endpoint_close() was called */
     bool harmed;     /* the network has done something: connections may be lost */
-    bool rebound;    /* a NAT has changed its mind */
     bool filled;     /* a wire was full: packets may be kept small, and datagrams not fit */
     struct play_conn conns[PLAY_CONNS_MAX];
     unsigned conn_count;
@@ -145,9 +144,6 @@ const char *play_find_difference(const struct play_conn *conn);
 
 /* The same for what is to close once all streams have ended. */
 const char *play_find_live(const struct play_conn *conn);
-
-/* Whether, so long after the network has healed, the connection is known to be stuck. */
-bool play_is_given_up(const struct play_conn *conn);
 
 #define PLAY_EXPECT(play, condition) SIM_EXPECT((play)->sim, condition)
 
