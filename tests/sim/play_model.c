@@ -233,15 +233,16 @@ const char *play_find_difference(const struct play_conn *conn)
 }
 
 /*
- * ngtcp2 (seen in 1.24) drops what has come out of order when a stream is stopped.  If the peer
- * hears of the stop only when all of it is acknowledged, it has no reason to send a reset, or
- * anything again: for ngtcp2 the stream never ends on this side.
+ * ngtcp2 (seen in 1.24) drops what has come out of order when a stream is stopped.  If the peer,
+ * who has finished, hears of the stop only when all of it is acknowledged, it has no reason to send
+ * a reset, or anything again: for ngtcp2 the stream never ends on this side.
  */
 static bool is_lost(const struct play_stream_end *end)
 {
     const struct play_half *in = play_half_in(end);
 
-    return end->stream->conn->play->harmed && in->stopped && end->stream->ends[!end->side].closed;
+    return end->stream->conn->play->harmed && in->stopped && in->finished && !in->reset &&
+           end->stream->ends[!end->side].closed;
 }
 
 const char *play_find_live(const struct play_conn *conn)
