@@ -3,8 +3,10 @@
  *
  * Who the peer is comes down to judge_key(): the key that it shows must be an ed25519 key, and on
  * the side that dials it must be the key that was dialled.  Then the peer must have signed the
- * handshake with it.  Four things are not left to OpenSSL:
+ * handshake with it.  Five things are not left to OpenSSL:
  *
+ * - It keeps something of every key of a kind that it does not know, so it gets to see none
+ *   (tls_messages.c); nor certificates in a form that hides them (RFC 8879).
  * - It verifies forged signatures for keys of small order, so libsodium does (tls_ed25519.c).
  * - It finishes a handshake in which no ALPN was offered, or none was answered, where RFC 9001,
  *   section 8.1, demands no_application_protocol.
@@ -125,6 +127,7 @@ static bool set_rules(SSL_CTX *ctx)
         SSL_CTX_set1_client_cert_type(ctx, raw_public_key, sizeof(raw_public_key)) != 1) {
         return false;
     }
+    (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
     SSL_CTX_sess_set_new_cb(ctx, keep_session);
     SSL_CTX_set_keylog_callback(ctx, tell_secret);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);

@@ -1,14 +1,14 @@
 /*
- * TLS after the handshake.
+ * TLS after the handshake, and the way by which messages come to it.
  *
  * What OpenSSL keeps for a session is two fifths of the memory of an idle connection, and little of
  * it is wanted any more: QUIC updates its keys without TLS (RFC 9001, section 6).  So it is freed,
  * and what is left is done here:
  *
  * - Keys are exported from the one secret that they are made of (RFC 8446, section 7.5).
- * - A message that still comes is a session ticket or an error (section 4.6).  Tickets are ignored,
- *   as RFC 8446 lets those do who have no use for them; a side that dials and keeps sessions goes
- * on with OpenSSL instead.
+ * - A message that still comes is a session ticket or an error (section 4.6; tls_messages.c).
+ *   Tickets are ignored, as RFC 8446 lets those do who have no use for them; a side that dials and
+ *   keeps sessions goes on with OpenSSL instead.
  */
 #include <string.h>
 
@@ -19,7 +19,6 @@
 
 #include "tls_state.h"
 
-#define HEAD_LEN       4 /* of a message: a byte for its type, and three for its length */
 #define LABEL_PREFIX   "tls13 "
 #define LABEL_MAX      255 /* with the prefix */
 #define EXPORTER_LABEL "EXPORTER_SECRET "
@@ -88,49 +87,22 @@ int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len, c
 
 /* Messages */
 
-/* The next byte of the head of a message.  False: the message must not come. */
-static bool follow_head(struct iq_tls_session *session, uint8_t byte)
-{
-    if (session->head_len == 0 && !(session->dials && byte == SSL3_MT_NEWSESSION_TICKET)) {
-        return false;
-    }
-    session->head = session->head << 8 | byte;
-    if (++session->head_len == HEAD_LEN) {
-        session->body_len = session->head & 0xffffff;
-        session->head_len = 0;
-    }
-    return true;
-}
-
-/* Follows the messages to their ends, from the first one on.  False at one that must not come. */
-static bool follow(struct iq_tls_session *session, const uint8_t *data, size_t len)
-{
-    while (len > 0) {
-        const size_t body = session->body_len < len ? session->body_len : len;
-        const size_t taken = body > 0 ? body : 1;
-
-        if (body > 0) {
-            session->body_len -= body;
-        } else if (!follow_head(session, *data)) {
-            return false;
-        }
-        data += taken;
-        len -= taken;
-    }
-    return true;
-}
-
+/* ngtcp2 does not tell OpenSSL at which level bytes have come, and it reads them one behind the
+ * other: so they are followed in that order, too. */
 int iq_tls_session_receive(struct iq_tls_session *session, ngtcp2_encryption_level level,
                            const uint8_t *data, size_t len)
 {
-    const bool expected = level != NGTCP2_ENCRYPTION_LEVEL_1RTT || follow(session, data, len);
+    struct iq_tls_messages *messages = &session->messages;
+    const uint8_t alert = level == NGTCP2_ENCRYPTION_LEVEL_1RTT
+                              ? iq_tls_messages_follow_after(messages, session->dials, data, len)
+                              : iq_tls_messages_follow(messages, data, len);
 
+    if (alert != 0) {
+        ngtcp2_conn_set_tls_alert(session->quic, alert);
+        return NGTCP2_ERR_CRYPTO;
+    }
     if (session->ssl != NULL) {
         return ngtcp2_crypto_recv_crypto_data_cb(session->quic, level, 0, data, len, NULL);
-    }
-    if (!expected) {
-        ngtcp2_conn_set_tls_alert(session->quic, SSL_AD_UNEXPECTED_MESSAGE);
-        return NGTCP2_ERR_CRYPTO;
     }
     return 0;
 }

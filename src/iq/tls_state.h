@@ -1,7 +1,7 @@
 /*
  * The inside of TLS, shared by the files that make it up: tls.c (its rules, its sessions and their
- * life), tls_hello.c (what becomes of a ClientHello), and tls_after.c (what is left after the
- * handshake).
+ * life), tls_hello.c (what becomes of a ClientHello), and tls_after.c (what comes in, and what is
+ * left after the handshake).
  */
 #ifndef IQ_TLS_STATE_H
 #define IQ_TLS_STATE_H
@@ -12,6 +12,7 @@
 
 #include "certificate.h"
 #include "tls.h"
+#include "tls_messages.h"
 #include "tls_sessions.h"
 
 #define IQ_TLS_SECRET_MAX 48 /* bytes: SHA-384 */
@@ -39,12 +40,11 @@ struct iq_tls_session {
     const struct iq_route *admitted; /* the one of them whose rules hold */
     const struct iq_route *route;    /* the same, once it was chosen */
 
+    struct iq_tls_messages messages; /* of the peer */
+
     /* After the handshake */
     uint8_t exporter[IQ_TLS_SECRET_MAX]; /* exporter_secret of RFC 8446, section 7.1 */
     size_t exporter_len;
-    uint32_t head;   /* what has arrived of the head of a message: its type and length */
-    size_t head_len; /* so many bytes */
-    size_t body_len; /* so many bytes of it are to come */
 };
 
 struct iq_tls_session *iq_tls_session_of(const SSL *ssl);

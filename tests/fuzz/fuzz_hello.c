@@ -72,8 +72,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (dials) {
         world_dial(&world);
     }
-    /* OpenSSL keeps some 300 bytes for every algorithm of a public key that it does not know. */
-    world.sim->memory_uncounted = true;
     sim_seed_libraries(SEED);
     null_peer_begin(&peer, &world, !dials);
     take_id(&peer, data + 1, len - 1);

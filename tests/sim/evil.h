@@ -83,6 +83,7 @@ struct evil {
     /* What became of it */
     uint8_t hello[2000]; /* the peer's ClientHello, as everybody can read it on the way */
     size_t hello_len;
+    size_t own_hello_len; /* of the ClientHello that it has sent itself */
     size_t longest_datagram;
     uint64_t closed_at_ns;
     uint64_t code; /* that the peer has closed with */

@@ -48,7 +48,11 @@ static void note_message(int is_ours, int version, int type, const void *data, s
     const uint8_t *message = data;
     struct evil *self = arg;
 
-    if (is_ours || type != SSL3_RT_HANDSHAKE || len == 0) {
+    if (type != SSL3_RT_HANDSHAKE || len == 0) {
+        return;
+    }
+    if (is_ours) {
+        self->own_hello_len = message[0] == SSL3_MT_CLIENT_HELLO ? len : self->own_hello_len;
         return;
     }
     if (message[0] == SSL3_MT_CLIENT_HELLO) {

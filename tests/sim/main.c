@@ -48,6 +48,7 @@ static const struct story *const collections[] = {
     early_wish_stories,
     evil_session_stories,
     evil_say_stories,
+    evil_key_stories,
     attack_stories,
     attack_qlog_stories,
     attack_path_stories,

@@ -86,6 +86,7 @@ extern const struct story early_replay_stories[];
 extern const struct story early_wish_stories[];
 extern const struct story evil_session_stories[];
 extern const struct story evil_say_stories[];
+extern const struct story evil_key_stories[];
 extern const struct story attack_stories[];
 extern const struct story attack_qlog_stories[];
 extern const struct story attack_path_stories[];
