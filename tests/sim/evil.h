@@ -78,7 +78,6 @@ struct evil {
     uint8_t early_params[256]; /* the peer's, to be remembered with the ticket */
     size_t early_params_len;
     size_t packet_len; /* of the packet that is made; 0: as ngtcp2 says */
-    bool dials;
 
     /* What became of it */
     uint8_t hello[2000]; /* the peer's ClientHello, as everybody can read it on the way */
@@ -91,6 +90,7 @@ struct evil {
     unsigned datagram_count; /* that it has received */
     unsigned closed_count;
     int failed; /* with this error of ngtcp2, instead */
+    bool dials; /* which it was from the beginning */
     bool completed;
     bool was_resumed;
     bool was_retried;

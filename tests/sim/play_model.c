@@ -211,25 +211,25 @@ static const char *describe(const char *what, const struct play_stream_end *end)
     return text;
 }
 
-const char *play_find_difference(const struct play_conn *conn)
+static const char *find_at_side(const struct play_conn *conn, unsigned side)
 {
-    const char *found = NULL;
     const struct play_stream *stream;
-    unsigned side;
 
-    for (side = 0; side < 2; side++) {
-        for (stream = conn->streams; stream != NULL; stream = stream->next) {
-            found = find_in_end(&stream->ends[side]);
-            if (found != NULL) {
-                return describe(found, &stream->ends[side]);
-            }
-        }
-        found = conn->play->harmed || conn->play->filled ? NULL : find_datagram(&conn->ends[side]);
+    for (stream = conn->streams; stream != NULL; stream = stream->next) {
+        const char *found = find_in_end(&stream->ends[side]);
+
         if (found != NULL) {
-            return found;
+            return describe(found, &stream->ends[side]);
         }
     }
-    return NULL;
+    return conn->play->harmed || conn->play->filled ? NULL : find_datagram(&conn->ends[side]);
+}
+
+const char *play_find_difference(const struct play_conn *conn)
+{
+    const char *found = find_at_side(conn, 0);
+
+    return found != NULL ? found : find_at_side(conn, 1);
 }
 
 /*
@@ -245,21 +245,33 @@ static bool is_lost(const struct play_stream_end *end)
            end->stream->ends[!end->side].closed;
 }
 
-const char *play_find_live(const struct play_conn *conn)
+/* The end at one side that is live and not lost, or NULL; notes whether one is lost. */
+static const struct play_stream_end *find_live_at(const struct play_conn *conn, unsigned side,
+                                                  bool *some_are_lost)
 {
     const struct play_stream *stream;
-    bool some_are_lost = false;
-    unsigned side;
 
     for (stream = conn->streams; stream != NULL; stream = stream->next) {
-        for (side = 0; side < 2; side++) {
-            const struct play_stream_end *end = &stream->ends[side];
+        const struct play_stream_end *end = &stream->ends[side];
 
-            some_are_lost = some_are_lost || (end->live != NULL && is_lost(end));
-            if (end->live != NULL && !is_lost(end)) {
-                return describe("it has not closed", end);
-            }
+        if (end->live != NULL && !is_lost(end)) {
+            return end;
         }
+        *some_are_lost = *some_are_lost || end->live != NULL;
+    }
+    return NULL;
+}
+
+const char *play_find_live(const struct play_conn *conn)
+{
+    bool some_are_lost = false;
+    const struct play_stream_end *end = find_live_at(conn, 0, &some_are_lost);
+
+    if (end == NULL) {
+        end = find_live_at(conn, 1, &some_are_lost);
+    }
+    if (end != NULL) {
+        return describe("it has not closed", end);
     }
     return !some_are_lost && (conn->ends[0].short_of_streams || conn->ends[1].short_of_streams)
                ? "on_streams_allowed has not come"
