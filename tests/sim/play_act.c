@@ -103,6 +103,12 @@ static bool is_conn_closing(const struct play_stream_end *end)
     return conn_end(end)->live->state >= IQ_CONN_CLOSING;
 }
 
+/* The application hears of streams that were refused one by one. */
+static bool may_be_refused(const struct play_stream_end *end)
+{
+    return play_of(end)->early && end->side == 0 && !conn_end(end)->open;
+}
+
 void play_write(struct play_stream_end *end, size_t len)
 {
     const struct play *play = play_of(end);
@@ -117,8 +123,8 @@ void play_write(struct play_stream_end *end, size_t len)
     taken = iq_stream_write(end->live, bytes, len);
     if (is_over || is_conn_closing(end)) {
         PLAY_EXPECT(play, taken == 0);
-    } else if (end->live->send_over) { /* the peer has stopped it */
-        PLAY_EXPECT(play, taken == len && half->stopped);
+    } else if (end->live->send_over) { /* the peer has stopped it, or refused it as early data */
+        PLAY_EXPECT(play, taken == len && (half->stopped || may_be_refused(end)));
     } else {
         PLAY_EXPECT(play, taken <= len && !half->stop_told);
         half->written += taken;
