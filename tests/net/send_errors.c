@@ -43,7 +43,7 @@ static void fail_everywhere(struct net *net, const struct error_row rows[AT_ONCE
         const struct faults fault = {
             .error = rows[i / WAYS / CALLS].error, .first = first, .last = first + count - 1};
 
-        call->len = 200000 + (uint64_t)30000 * (faults_first_call() - 1);
+        call->len = 200000 + (uint64_t)90000 * (faults_first_call() - 1);
         dial_with_fault(net, call, i % WAYS == 1, &fault);
     }
     net_run(net);
