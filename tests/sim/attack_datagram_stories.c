@@ -61,7 +61,7 @@ static void put_short(struct pile *pile, struct sim *sim, const ngtcp2_cid *to, 
 static void inject(struct attack *self, struct pile *pile)
 {
     sim_inject(self->sim, &self->raw->addrs[0], &self->accepts->addrs[0], pile->bytes, pile->len);
-    sim_run_for(self->sim, 0);
+    sim_run_for(self->sim, SIM_MICROSECOND);
     pile->len = 0;
 }
 
