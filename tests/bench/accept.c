@@ -93,9 +93,10 @@ void bench_accept(const struct bench_options *options, int in, int out)
     struct ev_loop *loop = ev_default_loop(0);
     struct iq_endpoint_config config = {
         .bind = {options->bind},
-        /* All the load comes from one peer and one address. */
-        .limits = {.half_open_before_retry = IQ_UNLIMITED,
-                   .half_open = IQ_UNLIMITED,
+        /* All the load comes from one peer and one address.  What a flood meets are the limits of
+         * handshakes as they are, which is 0. */
+        .limits = {.half_open_before_retry = options->flood > 0 ? 0 : IQ_UNLIMITED,
+                   .half_open = options->flood > 0 ? 0 : IQ_UNLIMITED,
                    .conns = IQ_UNLIMITED,
                    .conns_per_addr = IQ_UNLIMITED,
                    .conns_per_id = IQ_UNLIMITED},
