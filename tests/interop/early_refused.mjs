@@ -29,16 +29,15 @@ let accept = await startToAccept();
 const { id, addr } = accept.events[0];
 const connect = new Program([process.argv[2], 'connect', '--id', id, '--addr', addr, '--alpn', ALPN,
     '--connections', 3, '--sessions', 256, '--early', 1, '--hold', 'dial'], 'pipe');
-const dialsOver = (count) => connect.until(
-    () => connect.events.filter(({ event }) => event === 'closed').length === count);
 
-await dialsOver(1);
+await connect.said('closed');
 await end(accept);
 accept = await startToAccept('--bind', addr);
 connect.process.stdin.write('\n');
-await dialsOver(2);
+await connect.said('closed', 2);
 connect.process.stdin.write('\n');
 assert.equal(await connect.toEnd(), 'exit status 0');
+await accept.said('closed', 2);
 await end(accept);
 
 const dial = (resumed, early) => [

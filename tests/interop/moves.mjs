@@ -27,11 +27,12 @@ await accept.until(() => accept.lines.length > 0);
 const { id, addr } = accept.events[0];
 const connect = new Program([process.argv[2], 'connect', '--id', id, '--addr', addr,
     '--alpn', ALPN, '--size', String(BYTES), '--bind', '0.0.0.0:0'], 'pipe');
-await connect.until(() => connect.events.some(({ event }) => event === 'connected'));
+await connect.said('connected');
 sendFrom('198.51.100.2');
 ip('addr del 198.51.100.1/32 dev lo');
 assert(!connect.events.some(({ event }) => event === 'echoed'), 'the echo was too fast');
 await connect.toEnd();
+await accept.said('closed');
 accept.process.stdin.end();
 await accept.toEnd();
 

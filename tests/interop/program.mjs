@@ -39,6 +39,13 @@ export class Program {
         return this.ended;
     }
 
+    // Waits until it has said so many of these events.  What a peer hears of another comes when it
+    // comes: a program that is ended at once, because the other one has ended, may not say it.
+    async said(name, count = 1) {
+        await this.until(() =>
+            this.events.filter(({ event }) => event === name).length >= count);
+    }
+
     // The line that begins like this, once it is there, without its beginning.
     async line(beginning) {
         const find = () => this.lines.find((line) => line.startsWith(beginning));

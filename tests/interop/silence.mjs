@@ -49,6 +49,7 @@ async function silent(acceptKind, connectKind) {
     connect.process.stdin.write('\n');
     assert.equal(await connect.toEnd(), 'exit status 0');
     assert.deepEqual(connect.events[2], { event: 'echoed', streams: 1, bytes: 13, equal: true });
+    await accept.said('closed');
     accept.process.stdin.end();
     assert.equal(await accept.toEnd(), 'exit status 0');
     assert.deepEqual(accept.events.slice(2).map(({ event }) => event), ['closed']);
