@@ -54,8 +54,7 @@ static bool fits(const struct iq_burst *burst, const struct iq_datagrams *packet
     return burst->out.len == 0 ||
            (!burst->last_is_short && packet->len <= burst->out.segment_len &&
             packet->ecn == burst->out.ecn &&
-            iq_socket_addr_equal(&packet->path.remote, &burst->out.path.remote) &&
-            iq_socket_addr_equal(&packet->path.local, &burst->out.path.local));
+            iq_path_equal(&packet->path, &burst->out.path));
 }
 
 bool iq_burst_is_full(const struct iq_burst *burst)

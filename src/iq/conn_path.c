@@ -22,12 +22,6 @@
 #define MOVE_INTERVAL_NS NGTCP2_SECONDS
 #define MOVE_BURST       20
 
-static bool is_current(const struct iq_conn *conn, const struct iq_path *path)
-{
-    return iq_socket_addr_equal(&path->local, &conn->path.local) &&
-           iq_socket_addr_equal(&path->remote, &conn->path.remote);
-}
-
 /*
  * With every move ngtcp2 (here 1.24) begins congestion control anew, and until something that was
  * sent since then is acknowledged it takes nothing for lost: if each packet came from another
@@ -36,7 +30,7 @@ static bool is_current(const struct iq_conn *conn, const struct iq_path *path)
  */
 bool iq_conn_may_come_from(const struct iq_conn *conn, const struct iq_path *path)
 {
-    return conn->dials || is_current(conn, path) ||
+    return conn->dials || iq_path_equal(path, &conn->path) ||
            conn->moves_until_ns < conn->env->agenda.now_ns + MOVE_BURST * MOVE_INTERVAL_NS;
 }
 
@@ -143,7 +137,7 @@ void iq_conn_note_path(struct iq_conn *conn)
     struct iq_path path;
 
     iq_quic_path_to(&path, ngtcp2_conn_get_path(conn->quic));
-    if (is_current(conn, &path)) {
+    if (iq_path_equal(&path, &conn->path)) {
         return;
     }
     conn->path = path;

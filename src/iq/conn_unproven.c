@@ -16,15 +16,9 @@
 /* RFC 9000, section 8. */
 #define TIMES_RECEIVED 3
 
-static bool are_equal(const struct iq_path *a, const struct iq_path *b)
-{
-    return iq_socket_addr_equal(&a->remote, &b->remote) &&
-           iq_socket_addr_equal(&a->local, &b->local);
-}
-
 static bool is_unproven(const struct iq_conn *conn, const struct iq_path *path)
 {
-    return conn->is_unproven && are_equal(path, &conn->unproven_path);
+    return conn->is_unproven && iq_path_equal(path, &conn->unproven_path);
 }
 
 static struct iq_path path_in_use(const struct iq_conn *conn)
@@ -39,7 +33,7 @@ void iq_conn_note_proof_wanted(struct iq_conn *conn, const struct iq_path *path)
 {
     const struct iq_path used = path_in_use(conn);
 
-    if (!conn->dials && are_equal(path, &used)) {
+    if (!conn->dials && iq_path_equal(path, &used)) {
         conn->is_unproven = true;
         conn->unproven_path = *path;
         conn->unproven_left = 0;

@@ -19,6 +19,12 @@ struct iq_path {
     struct iq_socket_addr remote;
 };
 
+static inline bool iq_path_equal(const struct iq_path *a, const struct iq_path *b)
+{
+    return iq_socket_addr_equal(&a->local, &b->local) &&
+           iq_socket_addr_equal(&a->remote, &b->remote);
+}
+
 /* One datagram, or several at once that go the same way: each has `segment_len` bytes, the last may
  * be shorter.  Kernels take and give them so (GSO, GRO). */
 struct iq_datagrams {
