@@ -18,9 +18,9 @@
 
 #define SILENT_PTOS 2
 
-/* How often a peer may come from another address: once a second, up to 20 times at once. */
-#define MOVE_INTERVAL_NS NGTCP2_SECONDS
-#define MOVE_BURST       20
+/* How often a peer may come from another address. */
+#define MOVES_PER_S   1
+#define MOVES_AT_ONCE 20
 
 /*
  * With every move ngtcp2 (here 1.24) begins congestion control anew, and until something that was
@@ -31,15 +31,7 @@
 bool iq_conn_may_come_from(const struct iq_conn *conn, const struct iq_path *path)
 {
     return conn->dials || iq_path_equal(path, &conn->path) ||
-           conn->moves_until_ns < conn->env->agenda.now_ns + MOVE_BURST * MOVE_INTERVAL_NS;
-}
-
-static void count_move(struct iq_conn *conn)
-{
-    const uint64_t now_ns = conn->env->agenda.now_ns;
-    const uint64_t from_ns = conn->moves_until_ns > now_ns ? conn->moves_until_ns : now_ns;
-
-    conn->moves_until_ns = from_ns + MOVE_INTERVAL_NS;
+           iq_rate_allows(&conn->moves, MOVES_PER_S, MOVES_AT_ONCE, conn->env->agenda.now_ns);
 }
 
 void iq_conn_doubt_path(struct iq_conn *conn)
@@ -141,7 +133,7 @@ void iq_conn_note_path(struct iq_conn *conn)
         return;
     }
     conn->path = path;
-    count_move(conn);
+    iq_rate_count(&conn->moves, MOVES_PER_S, conn->env->agenda.now_ns);
     conn->small_until_ns = 0; /* sizes are found out anew */
     conn->wants_ping = true;
     ngtcp2_conn_set_keep_alive_timeout(conn->quic, 1); /* ns: as soon as may be */

@@ -115,9 +115,9 @@ struct iq_conn {
     bool path_is_tried;       /* one is being validated, beside the one in use */
     struct iq_path wanted_path;
     uint64_t path_tried_ns;
-    uint64_t moves_until_ns; /* the peer's moves take so long at the pace that is allowed */
-    uint64_t heard_ns;       /* when the last datagram arrived */
-    bool wants_ping;         /* the path has changed, and nothing is in flight on it */
+    struct iq_rate moves; /* of the peer */
+    uint64_t heard_ns;    /* when the last datagram arrived */
+    bool wants_ping;      /* the path has changed, and nothing is in flight on it */
 
     /* Where the peer has come to, and has not been reached yet: conn_unproven.c */
     bool is_unproven;

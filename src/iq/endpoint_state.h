@@ -24,9 +24,9 @@ struct iq_endpoint {
     const struct iq_acceptor *acceptor;
     void *acceptor_data;
     struct iq_retry_secrets retry_secrets;
-    uint64_t resets_until_ns; /* stateless resets have used up the time until then */
-    bool closing;             /* iq_endpoint_close() was called */
-    bool shutdown_told;       /* every handler has heard of it */
+    struct iq_rate resets; /* stateless ones */
+    bool closing;          /* iq_endpoint_close() was called */
+    bool shutdown_told;    /* every handler has heard of it */
     void (*closed)(void *arg);
     void *closed_arg;
 };

@@ -23,9 +23,8 @@
 #define RESET_LEN_MIN (NGTCP2_MIN_STATELESS_RESET_RANDLEN + NGTCP2_STATELESS_RESET_TOKENLEN)
 #define RESET_SHORTER 3
 
-/* One every 100 ms, up to 100 at once. */
-#define RESET_INTERVAL_NS (100 * NGTCP2_MILLISECONDS)
-#define RESET_BURST       100
+#define RESETS_PER_S   10
+#define RESETS_AT_ONCE 100
 
 struct iq_incoming {
     struct iq_endpoint *endpoint;
@@ -63,19 +62,6 @@ static void negotiate_version(struct iq_endpoint *endpoint, const struct iq_data
                                                 versions, 1));
 }
 
-static bool may_reset(struct iq_endpoint *endpoint)
-{
-    const uint64_t now_ns = endpoint->env.agenda.now_ns;
-    const uint64_t from_ns =
-        endpoint->resets_until_ns > now_ns ? endpoint->resets_until_ns : now_ns;
-
-    if (from_ns - now_ns >= RESET_BURST * RESET_INTERVAL_NS) {
-        return false;
-    }
-    endpoint->resets_until_ns = from_ns + RESET_INTERVAL_NS;
-    return true;
-}
-
 /* A peer that we have forgotten learns that it need not try on.  RFC 9000, section 10.3. */
 static void reset(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram,
                   const ngtcp2_version_cid *header)
@@ -87,7 +73,9 @@ static void reset(struct iq_endpoint *endpoint, const struct iq_datagrams *datag
     const size_t len = len_max < RESET_LEN_MAX ? len_max : RESET_LEN_MAX;
     ngtcp2_cid cid;
 
-    if (datagram->len < RESET_LEN_MIN + RESET_SHORTER || !may_reset(endpoint)) {
+    if (datagram->len < RESET_LEN_MIN + RESET_SHORTER ||
+        !iq_rate_take(&endpoint->resets, RESETS_PER_S, RESETS_AT_ONCE,
+                      endpoint->env.agenda.now_ns)) {
         return;
     }
     ngtcp2_cid_init(&cid, header->dcid, header->dcidlen);

@@ -211,7 +211,7 @@ static unsigned move_about(const struct sim_options *options, unsigned count, ui
     sim_run_for(sim, SIM_SECOND);
     SIM_EXPECT(sim, peer.completed);
     while (peer.closed_count == 0 && moved < count) {
-        watch_conn(accepts, 0)->moves_until_ns = 0;
+        watch_conn(accepts, 0)->moves = (struct iq_rate){0};
         moved += move(&peer);
         sim_run_for(sim, interval_ns);
         SIM_EXPECT(sim, accepts->endpoint->env.cids.count <= 20);
