@@ -17,8 +17,8 @@
 
 #include <sodium.h>
 
+#include "../initial.h"
 #include "bench.h"
-#include "initial.h"
 
 #define SECONDS_MAX 60
 
@@ -71,8 +71,8 @@ static void learn_initial(struct initial *initial, const struct iq_addr *to)
     }
 }
 
-/* Sends one from a random address; false if the system has no room. */
-static bool send_one(int fd, const struct sockaddr_in *to, const struct initial *initial)
+/* Sends one with a random id, from a random address; false if the system has no room. */
+static bool send_one(int fd, const struct sockaddr_in *to, struct initial *initial)
 {
     uint8_t packet[INITIAL_MAX];
     struct iovec data = {.iov_base = packet, .iov_len = initial->len};
@@ -94,12 +94,13 @@ static bool send_one(int fd, const struct sockaddr_in *to, const struct initial 
     header->cmsg_type = IP_PKTINFO;
     header->cmsg_len = CMSG_LEN(sizeof(source));
     memcpy(CMSG_DATA(header), &source, sizeof(source));
+    randombytes_buf(initial->packet + INITIAL_DCID_AT, initial->packet[INITIAL_DCID_AT - 1]);
     initial_seal(packet, initial);
     return sendmsg(fd, &msg, 0) >= 0;
 }
 
 static uint64_t flood(const struct bench_options *options, const struct sockaddr_in *to,
-                      const struct initial *initial)
+                      struct initial *initial)
 {
     const struct timespec pause = {.tv_nsec = 1000000};
     const uint64_t start_ns = bench_now_ns();

@@ -1,7 +1,4 @@
-/*
- * Initial packets as anybody can make them: their keys follow from the connection id that is
- * written on them.  RFC 9001, section 5.2.
- */
+/* Initial packets, by what is in them. */
 #ifndef SIM_SPOOF_H
 #define SIM_SPOOF_H
 

@@ -6,12 +6,11 @@
 #include <openssl/evp.h>
 #include <sodium.h>
 
-#define TAG_LEN    16
 #define KEY_LEN    16
 #define SECRET_LEN crypto_auth_hmacsha256_BYTES
 #define SAMPLE_LEN 16
 
-#define DCID_LEN_AT 5 /* behind the first byte and the version */
+#define DCID_LEN_AT (INITIAL_DCID_AT - 1)
 
 struct keys {
     uint8_t key[KEY_LEN], iv[12], hp[KEY_LEN];
@@ -42,13 +41,13 @@ static void expand(uint8_t *out, size_t len, const uint8_t secret[SECRET_LEN], c
     memcpy(out, block, len);
 }
 
-static void derive(struct keys *keys, const uint8_t *dcid, size_t dcid_len)
+static void derive(struct keys *keys, const struct initial *of)
 {
     static const uint8_t salt[] = {0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17,
                                    0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad, 0xcc, 0xbb, 0x7f, 0x0a};
     uint8_t initial[SECRET_LEN], client[SECRET_LEN];
 
-    hmac(initial, salt, sizeof(salt), dcid, dcid_len);
+    hmac(initial, salt, sizeof(salt), of->packet + INITIAL_DCID_AT, of->packet[DCID_LEN_AT]);
     expand(client, sizeof(client), initial, "client in");
     expand(keys->key, sizeof(keys->key), client, "quic key");
     expand(keys->iv, sizeof(keys->iv), client, "quic iv");
@@ -70,7 +69,7 @@ static void make_mask(uint8_t mask[SAMPLE_LEN], const struct keys *keys, const u
 static bool crypt_payload(struct initial *initial, const struct keys *keys, int encrypts)
 {
     uint8_t *payload = initial->packet + initial->payload_at;
-    const int payload_len = (int)(initial->len - TAG_LEN - initial->payload_at);
+    const int payload_len = (int)(initial->len - INITIAL_TAG_LEN - initial->payload_at);
     uint8_t *tag = payload + payload_len;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t nonce[sizeof(keys->iv)];
@@ -83,13 +82,13 @@ static bool crypt_payload(struct initial *initial, const struct keys *keys, int 
     }
     (void)EVP_CipherInit_ex(ctx, EVP_aes_128_gcm(), NULL, keys->key, nonce, encrypts);
     if (encrypts == 0) {
-        (void)EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN, tag);
+        (void)EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, INITIAL_TAG_LEN, tag);
     }
     (void)EVP_CipherUpdate(ctx, NULL, &len, initial->packet, (int)initial->payload_at);
     (void)EVP_CipherUpdate(ctx, payload, &len, payload, payload_len);
     done = EVP_CipherFinal_ex(ctx, payload + len, &len) == 1;
     if (encrypts == 1) {
-        (void)EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, tag);
+        (void)EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, INITIAL_TAG_LEN, tag);
     }
     EVP_CIPHER_CTX_free(ctx);
     return done;
@@ -123,7 +122,7 @@ bool initial_open(struct initial *initial, const uint8_t *datagram, size_t len)
     }
     *initial = (struct initial){.len = len, .number_at = find_number(datagram, len)};
     memcpy(initial->packet, datagram, len);
-    derive(&keys, datagram + DCID_LEN_AT + 1, datagram[DCID_LEN_AT]);
+    derive(&keys, initial);
     make_mask(mask, &keys, datagram + initial->number_at + 4);
     initial->packet[0] ^= mask[0] & 0x0f;
     initial->payload_at = initial->number_at + (initial->packet[0] & 0x03) + 1;
@@ -136,13 +135,11 @@ bool initial_open(struct initial *initial, const uint8_t *datagram, size_t len)
 void initial_seal(uint8_t *packet, const struct initial *initial)
 {
     struct initial sealed = *initial;
-    uint8_t *dcid = sealed.packet + DCID_LEN_AT + 1;
     uint8_t mask[SAMPLE_LEN];
     struct keys keys;
     size_t i;
 
-    randombytes_buf(dcid, dcid[-1]);
-    derive(&keys, dcid, dcid[-1]);
+    derive(&keys, initial);
     (void)crypt_payload(&sealed, &keys, 1);
     make_mask(mask, &keys, sealed.packet + sealed.number_at + 4);
     sealed.packet[0] ^= mask[0] & 0x0f;
