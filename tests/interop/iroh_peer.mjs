@@ -72,6 +72,13 @@ function hangUp(connection) {
     connection.close(BigInt(options.code), bytes(options.reason));
 }
 
+// How a connection has ended.  Of one whose endpoint is closed iroh says "closed", or that its own
+// inside has gone already.
+async function theEnd(closed) {
+    const error = await closed;
+    return { error: error.endsWith('endpoint driver future was dropped') ? 'closed' : error };
+}
+
 // Closes twice at once, and dials afterwards.
 async function end(endpoint, connection) {
     const peer = new EndpointAddr(connection.remoteId(), null, ['127.0.0.1:9']);
@@ -138,7 +145,7 @@ async function serve(incoming, endpoint) {
     else if (options.behaviour === 'return') await echoAndReturn(connection);
     else if (options.behaviour === 'end') end(endpoint, connection);
     else echoStreams(connection).catch(() => {}); // ends with the connection, which closed() tells
-    say('closed', { error: await closed });
+    say('closed', await theEnd(closed));
 }
 
 async function accept() {
@@ -209,7 +216,7 @@ async function dial(endpoint) {
     if (options.behaviour === 'hear') await hear(connection);
     else if (options.behaviour === 'end') await end(endpoint, connection);
     else if (options.behaviour !== 'wait') hangUp(connection);
-    say('closed', { error: await closed });
+    say('closed', await theEnd(closed));
 }
 
 async function connect() {
