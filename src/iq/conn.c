@@ -91,10 +91,9 @@ static struct iq_conn *new_conn(struct iq_conn_env *env, const struct iq_path *p
         return NULL;
     }
     conn->env = env;
-    conn->dials = dials;
+    conn->dials = conn->client_in_handshake = dials;
     conn->path = *path;
     conn->streams.conn = conn;
-    conn->streams.loses_wishes = dials;
     conn->streams.agenda = &env->agenda;
     conn->streams.chunks = &env->chunks;
     conn->streams.on_agenda = &conn->on_agenda;

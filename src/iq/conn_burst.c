@@ -53,8 +53,7 @@ static bool fits(const struct iq_burst *burst, const struct iq_datagrams *packet
 {
     return burst->out.len == 0 ||
            (!burst->last_is_short && packet->len <= burst->out.segment_len &&
-            packet->ecn == burst->out.ecn &&
-            iq_path_equal(&packet->path, &burst->out.path));
+            packet->ecn == burst->out.ecn && iq_path_equal(&packet->path, &burst->out.path));
 }
 
 bool iq_burst_is_full(const struct iq_burst *burst)

@@ -91,7 +91,7 @@ static void note_since_close(struct iq_conn *conn, const ngtcp2_path *path, size
     iq_quic_path_to(&from, path);
     conn->received_since_close++;
     if (iq_socket_addr_equal(&from.remote, &conn->close_path.remote)) {
-        conn->close_credit += 3 * len;
+        conn->close_credit += IQ_UNPROVEN_TIMES * len;
     }
 }
 

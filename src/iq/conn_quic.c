@@ -81,7 +81,7 @@ static int note_peer_cid(ngtcp2_conn *quic, ngtcp2_connection_id_status_type typ
 {
     struct iq_conn *conn = user_data;
 
-    conn->streams.loses_wishes = false;
+    conn->client_in_handshake = false;
     if (token == NULL) {
         return 0;
     }
@@ -145,7 +145,7 @@ static int note_handshake_confirmed(ngtcp2_conn *quic, void *user_data)
 {
     struct iq_conn *conn = user_data;
 
-    if (conn->streams.loses_wishes) { /* ngtcp2 is still in the handshake */
+    if (conn->client_in_handshake) {
         conn->confirmed_too_early = true;
         return NGTCP2_ERR_CALLBACK_FAILURE;
     }

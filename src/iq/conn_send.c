@@ -34,7 +34,7 @@ static void send_all_wishes(struct iq_conn *conn)
         struct iq_stream *stream = IQ_CONTAINER_OF(node, struct iq_stream, in_sending);
 
         node = node->next;
-        if (!stream->unknown_to_quic && !conn->streams.loses_wishes) {
+        if (!stream->unknown_to_quic && !conn->client_in_handshake) {
             send_wishes(conn, stream);
         }
         if (stream->unknown_to_quic || !iq_stream_has_unsent(stream)) {
@@ -252,12 +252,12 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct iq_
  */
 static int write_all(struct iq_conn *conn, struct writer *writer, struct iq_burst *burst)
 {
-    const bool lost_wishes = conn->streams.loses_wishes;
+    const bool lost_wishes = conn->client_in_handshake;
     int rc;
 
     send_all_wishes(conn);
     rc = write_packets(conn, writer, burst);
-    if (rc == 0 && lost_wishes && !conn->streams.loses_wishes) {
+    if (rc == 0 && lost_wishes && !conn->client_in_handshake) {
         make_wishes_sending(conn);
         send_all_wishes(conn);
         rc = write_packets(conn, writer, burst);

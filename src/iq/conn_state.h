@@ -30,6 +30,7 @@
 #define IQ_PACKETS_MAX      65507 /* bytes that one call to the wire may carry: IPv4's most */
 #define IQ_SEGMENTS_MAX     64    /* and datagrams: UDP_MAX_SEGMENTS of Linux */
 #define IQ_CLOSE_PACKET_MAX 1200
+#define IQ_UNPROVEN_TIMES   3 /* what came from an unproven address may go there.  RFC 9000, 8.1 */
 
 /* What an endpoint lends to its connections. */
 struct iq_conn_env {
@@ -100,6 +101,7 @@ struct iq_conn {
     struct iq_heap_entry timer;
     uint64_t start_ns; /* before that nothing is sent */
     bool dials;
+    bool client_in_handshake; /* ngtcp2's client, which leaves it a little later than TLS */
     bool id_is_proven;
     bool opened_told;
     bool is_resumed;

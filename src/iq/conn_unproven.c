@@ -13,9 +13,6 @@
  */
 #include "conn_state.h"
 
-/* RFC 9000, section 8. */
-#define TIMES_RECEIVED 3
-
 static bool is_unproven(const struct iq_conn *conn, const struct iq_path *path)
 {
     return conn->is_unproven && iq_path_equal(path, &conn->unproven_path);
@@ -50,7 +47,7 @@ void iq_conn_note_proof(struct iq_conn *conn, const struct iq_path *path)
 void iq_conn_note_came_from(struct iq_conn *conn, const struct iq_path *path, size_t len)
 {
     if (is_unproven(conn, path)) {
-        conn->unproven_left += TIMES_RECEIVED * len;
+        conn->unproven_left += IQ_UNPROVEN_TIMES * len;
     }
 }
 

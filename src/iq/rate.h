@@ -14,7 +14,8 @@ struct iq_rate {
     uint64_t paid_until_ns; /* 0: nothing has happened */
 };
 
-/* Whether it may happen now once more.  `at_once` is at least 1; more than 10^9 `per_s` is no limit. */
+/* Whether it may happen now once more.  `at_once` is at least 1; more than 10^9 `per_s` is no
+ * limit. */
 bool iq_rate_allows(const struct iq_rate *rate, uint64_t per_s, uint64_t at_once, uint64_t now_ns);
 
 /* It has happened, whether it might or not. */

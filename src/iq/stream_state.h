@@ -34,7 +34,6 @@ struct iq_streams {
     uint64_t credit;       /* bytes read of all streams, that the peer may send again */
     bool out_of_memory;    /* the connection cannot go on */
     bool closed;           /* the connection is closing: nothing is read or sent any more */
-    bool loses_wishes;     /* ngtcp2 forgets what they want but to send bytes: conn_send.c */
 };
 
 struct iq_stream {
