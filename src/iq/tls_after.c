@@ -92,10 +92,8 @@ int iq_tls_export(const struct iq_tls_session *session, void *out, size_t len, c
 int iq_tls_session_receive(struct iq_tls_session *session, ngtcp2_encryption_level level,
                            const uint8_t *data, size_t len)
 {
-    struct iq_tls_messages *messages = &session->messages;
-    const uint8_t alert = level == NGTCP2_ENCRYPTION_LEVEL_1RTT
-                              ? iq_tls_messages_follow_after(messages, session->dials, data, len)
-                              : iq_tls_messages_follow(messages, data, len);
+    const uint8_t alert =
+        iq_tls_messages_follow(&session->messages, session->dials, level, data, len);
 
     if (alert != 0) {
         ngtcp2_conn_set_tls_alert(session->quic, alert);

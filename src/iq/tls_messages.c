@@ -1,7 +1,10 @@
 /*
- * OpenSSL keeps the object identifier of each algorithm that it meets and does not know, 296 bytes
- * for good: a stranger who names a new one with every handshake could fill our memory.  So it sees
- * no key but those that it knows how to read.
+ * ngtcp2 does not tell OpenSSL what packets a message has come in: it would take one from an
+ * Initial, which anybody can make, that the keys of the handshake have to protect.
+ *
+ * And OpenSSL keeps the object identifier of each algorithm that it meets and does not know, 296
+ * bytes for good: a stranger who names a new one with every handshake could fill our memory.  So it
+ * sees no key but those that it knows how to read.
  */
 #include "tls_messages.h"
 
@@ -28,6 +31,28 @@ static const uint8_t beginning[] = {0x00,                         /* no context 
 static uint8_t type_of(const struct iq_tls_messages *self) { return (uint8_t)(self->head >> 24); }
 
 static uint32_t body_len_of(const struct iq_tls_messages *self) { return self->head & 0xffffff; }
+
+/* The packets that messages of a type come in.  RFC 8446, section 4, and RFC 9001, section 4.1.4.
+ */
+static ngtcp2_encryption_level level_of(uint8_t type)
+{
+    switch (type) {
+    case SSL3_MT_CLIENT_HELLO:
+    case SSL3_MT_SERVER_HELLO:
+        return NGTCP2_ENCRYPTION_LEVEL_INITIAL;
+    case SSL3_MT_NEWSESSION_TICKET:
+        return NGTCP2_ENCRYPTION_LEVEL_1RTT;
+    default:
+        return NGTCP2_ENCRYPTION_LEVEL_HANDSHAKE;
+    }
+}
+
+/* Whether a message of this type may begin.  Who may send it in a handshake, and when, is for
+ * OpenSSL to say; only the side that dials gets anything later. */
+static bool may_begin(uint8_t type, bool dials, ngtcp2_encryption_level level)
+{
+    return level_of(type) == level && (level != NGTCP2_ENCRYPTION_LEVEL_1RTT || dials);
+}
 
 /* Goes on by one byte. */
 static void pass(struct iq_tls_messages *self, uint8_t byte)
@@ -56,27 +81,18 @@ static bool fits(const struct iq_tls_messages *self, uint8_t byte)
     return place >= sizeof(beginning) || is_list_len || byte == beginning[place];
 }
 
-uint8_t iq_tls_messages_follow(struct iq_tls_messages *self, const uint8_t *data, size_t len)
+uint8_t iq_tls_messages_follow(struct iq_tls_messages *self, bool dials,
+                               ngtcp2_encryption_level level, const uint8_t *data, size_t len)
 {
     size_t i;
 
     for (i = 0; i < len; i++) {
+        if (self->at == 0 ? !may_begin(data[i], dials, level) : self->level != level) {
+            return SSL_AD_UNEXPECTED_MESSAGE;
+        }
+        self->level = level;
         if (lists_something(self) && !fits(self, data[i])) {
             return SSL_AD_UNSUPPORTED_CERTIFICATE;
-        }
-        pass(self, data[i]);
-    }
-    return 0;
-}
-
-uint8_t iq_tls_messages_follow_after(struct iq_tls_messages *self, bool dials, const uint8_t *data,
-                                     size_t len)
-{
-    size_t i;
-
-    for (i = 0; i < len; i++) {
-        if (self->at == 0 && !(dials && data[i] == SSL3_MT_NEWSESSION_TICKET)) {
-            return SSL_AD_UNEXPECTED_MESSAGE;
         }
         pass(self, data[i]);
     }
