@@ -158,8 +158,12 @@ static void tell_moves_on_a_full_wire(const struct sim_options *options)
 
 #define MOVE_COUNT 40
 
-/* The accept side has ended the connection with a CONNECTION_ID_LIMIT_ERROR (RFC 9000, section
- * 20.1): after many moves and losses its ngtcp2 (seen in 1.24) counts more ids than it allows. */
+/*
+ * The accept side has ended the connection with a CONNECTION_ID_LIMIT_ERROR (RFC 9000, section
+ * 20.1).  ngtcp2 up to 1.25 retires the id of a validation that a new move ends, even if that is
+ * also the id of the path that it would fall back to: it then counts it once more, beside the one
+ * that the peer has given in its place.
+ */
 static bool ended_for_ids(const struct app_task *task)
 {
     return task->closed_count == 1 && task->how == IQ_CLOSED_ABORTED_BY_PEER && task->code == 0x09;
