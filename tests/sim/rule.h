@@ -24,7 +24,7 @@
 struct rule {
     const char *name; /* with its section, of RFC 9000 if no other is named */
     uint64_t code;
-    uint64_t instead; /* what ngtcp2 1.24 says; section 11 lets PROTOCOL_VIOLATION stand for any */
+    uint64_t instead; /* another that the RFC allows; section 11: PROTOCOL_VIOLATION for any */
     struct evil_options options; /* what is wrong with its handshake */
     struct evil_packet says;     /* when it is connected, with 1-RTT keys */
     struct evil_packet early;    /* with 0-RTT keys, in a connection that it resumes */

@@ -88,6 +88,7 @@ static const struct rule dial_rules[] = {
      .says = FRAMES("\x12\xd0\x00\x00\x00\x00\x00\x00\x01")},
     {.name = "STREAMS_BLOCKED of more than 2^60 (19.14)",
      .code = NGTCP2_FRAME_ENCODING_ERROR,
+     .instead = NGTCP2_STREAM_LIMIT_ERROR,
      .says = FRAMES("\x16\xd0\x00\x00\x00\x00\x00\x00\x01")},
     {.name = "NEW_CONNECTION_ID that retires itself and more (19.15)",
      .code = NGTCP2_FRAME_ENCODING_ERROR,
