@@ -28,7 +28,6 @@
 /* Zero in the first byte of a packet with 1-RTT keys: the form, and what is reserved, which ngtcp2
  * is to complain of.  RFC 9000, section 17.3.1. */
 #define NOT_OF_1RTT_MASK 0x98
-#define FORM_MASK        0x80
 
 /* A packet around its payload: flags, connection id, packet number, and the tag of the AEAD. */
 #define OVERHEAD_MAX (1 + NGTCP2_MAX_CIDLEN + 4 + 16)
@@ -102,7 +101,7 @@ int iq_quic_encrypt(uint8_t *dest, const ngtcp2_crypto_aead *aead,
                     const uint8_t *nonce, size_t nonce_len, const uint8_t *header,
                     size_t header_len)
 {
-    if (writing != NULL && !writing->written && (header[0] & FORM_MASK) == 0 &&
+    if (writing != NULL && !writing->written && (header[0] & IQ_FORM_MASK) == 0 &&
         len >= writing->len && len <= sizeof(writing->payload)) {
         plaintext = writing->payload;
         writing->written = true;

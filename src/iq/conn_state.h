@@ -26,7 +26,8 @@
 #include "tally.h"
 #include "tls.h"
 
-#define IQ_CID_LEN          8     /* of the ids that we choose, as iroh's */
+#define IQ_CID_LEN          8    /* of the ids that we choose, as iroh's */
+#define IQ_FORM_MASK        0x80 /* of the first byte: zero in short headers.  RFC 8999, section 5 */
 #define IQ_PACKETS_MAX      65507 /* bytes that one call to the wire may carry: IPv4's most */
 #define IQ_SEGMENTS_MAX     64    /* and datagrams: UDP_MAX_SEGMENTS of Linux */
 #define IQ_CLOSE_PACKET_MAX 1200

@@ -187,10 +187,18 @@ static struct iq_conn *find_conn(const struct iq_endpoint *endpoint,
     return conn;
 }
 
-static void receive_datagram(struct iq_endpoint *endpoint, const struct iq_datagrams *datagram)
+/* Whether both have short headers with the same id.  What comes together mostly has: to look for
+ * each would be 3 % of the processor's time of a side that receives. */
+static bool have_same_id(const struct iq_datagrams *a, const struct iq_datagrams *b)
 {
-    struct iq_conn *conn = find_conn(endpoint, datagram);
+    return a->len > IQ_CID_LEN && b->len > IQ_CID_LEN &&
+           ((a->data[0] | b->data[0]) & IQ_FORM_MASK) == 0 &&
+           memcmp(a->data + 1, b->data + 1, IQ_CID_LEN) == 0;
+}
 
+static void receive_datagram(struct iq_endpoint *endpoint, struct iq_conn *conn,
+                             const struct iq_datagrams *datagram)
+{
     if (conn == NULL) {
         iq_endpoint_receive_stray(endpoint, datagram);
         return;
@@ -203,8 +211,9 @@ static void receive_datagram(struct iq_endpoint *endpoint, const struct iq_datag
 
 void iq_endpoint_receive(struct iq_endpoint *endpoint, const struct iq_datagrams *datagrams)
 {
-    struct iq_datagrams one = *datagrams;
+    struct iq_datagrams one = *datagrams, before = {0};
     size_t left = datagrams->len;
+    struct iq_conn *conn = NULL;
 
     endpoint->env.agenda.turn_will_come = true;
     endpoint->env.stats.bytes_received += datagrams->len;
@@ -212,7 +221,11 @@ void iq_endpoint_receive(struct iq_endpoint *endpoint, const struct iq_datagrams
     while (left > 0) { /* ngtcp2 asserts that a datagram is not empty */
         one.len = left < datagrams->segment_len ? left : datagrams->segment_len;
         endpoint->env.stats.datagrams_received++;
-        receive_datagram(endpoint, &one);
+        if (conn == NULL || !have_same_id(&before, &one)) {
+            conn = find_conn(endpoint, &one);
+        }
+        receive_datagram(endpoint, conn, &one);
+        before = one;
         one.data += one.len;
         left -= one.len;
     }

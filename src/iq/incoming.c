@@ -13,8 +13,6 @@
 #include "iq/incoming.h"
 #include "random.h"
 
-#define SHORT_HEADER_MASK 0x80 /* zero in a short header.  RFC 8999, section 5 */
-
 /* RFC 9000, section 10.3.3: what a stateless reset answers could be one, so that each is shorter
  * than that.  By the one byte that the RFC asks for, two endpoints that have forgotten each other
  * would fall silent after 23 of them; by three, after eight.  No packet with one of our ids is so
@@ -186,7 +184,7 @@ void iq_endpoint_receive_stray(struct iq_endpoint *endpoint, const struct iq_dat
 {
     ngtcp2_version_cid header;
     ngtcp2_pkt_hd initial;
-    const bool is_short = (datagram->data[0] & SHORT_HEADER_MASK) == 0;
+    const bool is_short = (datagram->data[0] & IQ_FORM_MASK) == 0;
     const int rc =
         ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN);
 
