@@ -214,15 +214,20 @@ static ngtcp2_ssize write_packet(struct iq_conn *conn, struct writer *writer, ui
     return n;
 }
 
-/* Writes packets until there is nothing to send, congestion control or pacing says so, or the wire
- * is full.  Returns 0 or an error of ngtcp2. */
+/*
+ * Writes packets until there is nothing to send, congestion control or pacing says so, or the wire
+ * is full.  Returns 0 or an error of ngtcp2.
+ *
+ * They are as many as fit into the quantum of pacing, which is hardly more than one burst.  One
+ * packet more would have to go by itself: that was a twentieth of the sender's time.
+ */
 static int write_packets(struct iq_conn *conn, struct writer *writer, struct iq_burst *burst)
 {
     struct iq_conn_env *env = conn->env;
     const size_t quantum = ngtcp2_conn_get_send_quantum(conn->quic);
-    size_t sent = 0;
+    size_t sent = 0, latest = 0;
 
-    while (!env->wire_is_full && sent < quantum) {
+    while (!env->wire_is_full && sent + latest <= quantum) {
         uint8_t *dest = env->packets + burst->out.len;
         const ngtcp2_ssize n = write_packet(conn, writer, dest);
         struct iq_datagrams packet = {.data = dest, .len = (size_t)n};
@@ -234,7 +239,8 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct iq_
         iq_quic_path_to(&packet.path, &writer->path.path);
         iq_conn_note_went_to(conn, &packet.path, packet.len);
         iq_burst_add(burst, &packet);
-        sent += packet.len;
+        latest = packet.len;
+        sent += latest;
         if (iq_burst_is_full(burst)) {
             iq_burst_send(burst);
         }
