@@ -199,21 +199,22 @@ static void set_mark(struct iq_buffer *buffer, size_t offset)
     }
 }
 
-size_t iq_buffer_gather(struct iq_buffer *buffer, size_t offset, struct iq_bytes *pieces,
-                        size_t count)
+size_t iq_buffer_gather(struct iq_buffer *buffer, size_t offset, size_t enough,
+                        struct iq_bytes *pieces, size_t count)
 {
     const struct iq_chunk *chunk;
-    size_t filled = 0, skip;
+    size_t filled = 0, len = 0, skip;
 
     if (offset >= buffer->len) {
         return 0;
     }
     set_mark(buffer, offset);
     skip = offset - buffer->mark_offset;
-    for (chunk = buffer->mark; chunk != NULL && filled < count; chunk = chunk->next) {
+    for (chunk = buffer->mark; chunk != NULL && filled < count && len < enough;
+         chunk = chunk->next) {
         pieces[filled].data = chunk->data + chunk->begin + skip;
         pieces[filled].len = chunk->end - chunk->begin - skip;
-        filled++;
+        len += pieces[filled++].len;
         skip = 0;
     }
     return filled;

@@ -46,11 +46,11 @@ IQ_MUST_CHECK int iq_buffer_append(struct iq_buffer *buffer, const void *data, s
 /* The first bytes, as many as lie together; empty if there are none. */
 struct iq_bytes iq_buffer_peek(const struct iq_buffer *buffer);
 
-/* Fills up to `count` entries of `pieces` with the bytes from `offset` on, and returns how many it
- * filled.  They stay valid until they are dropped.  To go on where the call before ended takes no
- * time, however many bytes lie before that. */
-size_t iq_buffer_gather(struct iq_buffer *buffer, size_t offset, struct iq_bytes *pieces,
-                        size_t count);
+/* Fills up to `count` entries of `pieces` with the bytes from `offset` on, until there are `enough`
+ * of them, and returns how many it filled.  They stay valid until they are dropped.  To go on where
+ * the call before ended takes no time, however many bytes lie before that. */
+size_t iq_buffer_gather(struct iq_buffer *buffer, size_t offset, size_t enough,
+                        struct iq_bytes *pieces, size_t count);
 
 /* Drops `len` bytes, at most all, from the front. */
 void iq_buffer_drop(struct iq_buffer *buffer, size_t len);

@@ -82,30 +82,31 @@ static bool may_offer(const struct iq_conn *conn)
            ngtcp2_conn_get_cwnd_left(conn->quic) >= NGTCP2_MAX_UDP_PAYLOAD_SIZE;
 }
 
-/* From the first stream in `sending`. */
-static struct offer next_offer(const struct iq_conn *conn)
+/* From the first stream in `sending`, for a packet of up to so many bytes. */
+static void make_offer(struct offer *offer, const struct iq_conn *conn, size_t packet_max)
 {
     const struct iq_streams *streams = &conn->streams;
-    struct offer offer = {.flags = NGTCP2_WRITE_STREAM_FLAG_NONE};
     struct iq_bytes pieces[PIECES_MAX];
     struct iq_stream *stream;
     size_t i;
 
+    offer->stream = NULL;
+    offer->count = offer->len = 0;
+    offer->flags = NGTCP2_WRITE_STREAM_FLAG_NONE;
     if (iq_list_is_empty(&streams->sending) || !may_offer(conn)) {
-        return offer;
+        return;
     }
     stream = IQ_CONTAINER_OF(streams->sending.next, struct iq_stream, in_sending);
-    offer.stream = stream;
-    offer.count = iq_buffer_gather(&stream->unacked, stream->sent, pieces, PIECES_MAX);
-    offer.flags = NGTCP2_WRITE_STREAM_FLAG_MORE; /* other streams may fill the packet up */
-    for (i = 0; i < offer.count; i++) {
-        offer.pieces[i] = (ngtcp2_vec){.base = (uint8_t *)pieces[i].data, .len = pieces[i].len};
-        offer.len += pieces[i].len;
+    offer->stream = stream;
+    offer->count = iq_buffer_gather(&stream->unacked, stream->sent, packet_max, pieces, PIECES_MAX);
+    offer->flags = NGTCP2_WRITE_STREAM_FLAG_MORE; /* other streams may fill the packet up */
+    for (i = 0; i < offer->count; i++) {
+        offer->pieces[i] = (ngtcp2_vec){.base = (uint8_t *)pieces[i].data, .len = pieces[i].len};
+        offer->len += pieces[i].len;
     }
-    if (stream->finished && stream->sent + offer.len == stream->unacked.len) {
-        offer.flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
+    if (stream->finished && stream->sent + offer->len == stream->unacked.len) {
+        offer->flags |= NGTCP2_WRITE_STREAM_FLAG_FIN;
     }
-    return offer;
 }
 
 /* ngtcp2 has put `taken` bytes of the offer, perhaps none, and with them its end, into a packet. */
@@ -140,13 +141,14 @@ struct writer {
  * Returns NGTCP2_ERR_WRITE_MORE, or what write_packet() is to return. */
 static ngtcp2_ssize write_stream(struct iq_conn *conn, struct writer *writer, uint8_t *dest)
 {
-    const struct offer offer = next_offer(conn);
-    const int64_t id = offer.stream == NULL ? -1 : offer.stream->id;
-    ngtcp2_ssize taken = -1;
-    const ngtcp2_ssize n = ngtcp2_conn_writev_stream(
-        conn->quic, &writer->path.path, &writer->info, dest, writer->packet_max, &taken,
-        offer.flags, id, offer.pieces, offer.count, conn->env->agenda.now_ns);
+    ngtcp2_ssize n, taken = -1;
+    struct offer offer;
 
+    make_offer(&offer, conn, writer->packet_max);
+    n = ngtcp2_conn_writev_stream(conn->quic, &writer->path.path, &writer->info, dest,
+                                  writer->packet_max, &taken, offer.flags,
+                                  offer.stream == NULL ? -1 : offer.stream->id, offer.pieces,
+                                  offer.count, conn->env->agenda.now_ns);
     if (offer.stream == NULL) {
         return n;
     }

@@ -79,21 +79,24 @@ static void assert_peek_is_right(void)
     }
 }
 
-/* Gathers at most `count` pieces, and checks that nothing is missing between or after them. */
-static void assert_gather_is_right(size_t offset, size_t count)
+/* Gathers at most `count` pieces, and checks that nothing is missing between or after them, and
+ * that there are no more than it takes. */
+static void assert_gather_is_right(size_t offset, size_t enough, size_t count)
 {
     struct iq_bytes pieces[8];
-    size_t filled = iq_buffer_gather(&buffer, offset, pieces, count);
+    size_t filled = iq_buffer_gather(&buffer, offset, enough, pieces, count);
+    const size_t end = offset + enough < model_len() ? offset + enough : model_len();
 
     assert_true(filled <= count);
     for (size_t i = 0; i < filled; i++) {
+        assert_true(offset < end);
         assert_true(pieces[i].len > 0);
         assert_true(pieces[i].len <= model_len() - offset);
         assert_memory_equal(pieces[i].data, model.bytes + model.begin + offset, pieces[i].len);
         offset += pieces[i].len;
     }
     if (filled < count) {
-        assert_true(offset >= model_len());
+        assert_true(offset >= end);
     }
 }
 
@@ -103,7 +106,7 @@ static void assert_holds_the_model(void)
     struct iq_bytes piece;
 
     assert_peek_is_right();
-    while (iq_buffer_gather(&buffer, offset, &piece, 1) == 1) {
+    while (iq_buffer_gather(&buffer, offset, 1, &piece, 1) == 1) {
         assert_true(offset + piece.len <= model_len());
         assert_memory_equal(piece.data, model.bytes + model.begin + offset, piece.len);
         offset += piece.len;
@@ -148,7 +151,8 @@ static void random_operation(struct dice *dice)
         drop(iq_buffer_peek(&buffer).len);
         break;
     case 6:
-        assert_gather_is_right(dice_below(dice, model_len() + 2), dice_below(dice, 9));
+        assert_gather_is_right(dice_below(dice, model_len() + 2), random_len(dice),
+                               dice_below(dice, 9));
         break;
     case 7:
         assert_peek_is_right();
@@ -177,7 +181,7 @@ static void test_empty(void **state)
     struct iq_bytes piece;
 
     assert_int_equal(iq_buffer_peek(&buffer).len, 0);
-    assert_int_equal(iq_buffer_gather(&buffer, 0, &piece, 1), 0);
+    assert_int_equal(iq_buffer_gather(&buffer, 0, 1, &piece, 1), 0);
     iq_buffer_drop(&buffer, 10);
     assert_int_equal(iq_buffer_append(&buffer, NULL, 0), 0);
     assert_int_equal(buffer.len, 0);
@@ -213,19 +217,19 @@ static void test_bytes_never_move(void **state)
 
     append(noise, 300);
     append(noise, 10000);
-    filled = iq_buffer_gather(&buffer, 0, pieces, 8);
+    filled = iq_buffer_gather(&buffer, 0, SIZE_MAX, pieces, 8);
     assert_true(filled >= 2);
     for (int i = 0; i < 20; i++) {
         append(noise, 5000);
     }
-    assert_int_equal(iq_buffer_gather(&buffer, 0, later, 8), 8);
+    assert_int_equal(iq_buffer_gather(&buffer, 0, SIZE_MAX, later, 8), 8);
     for (size_t i = 0; i < filled; i++) {
         assert_ptr_equal(later[i].data, pieces[i].data);
         assert_true(later[i].len >= pieces[i].len);
     }
 
     drop(pieces[0].len); /* what is left of them must not move either */
-    iq_buffer_gather(&buffer, 0, later, 1);
+    iq_buffer_gather(&buffer, 0, SIZE_MAX, later, 1);
     assert_true(later[0].data == pieces[1].data || later[0].data == pieces[0].data + pieces[0].len);
 }
 
