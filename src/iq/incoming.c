@@ -187,16 +187,18 @@ void iq_endpoint_receive_stray(struct iq_endpoint *endpoint, const struct iq_dat
     const bool is_short = (datagram->data[0] & IQ_FORM_MASK) == 0;
     const int rc =
         ngtcp2_pkt_decode_version_cid(&header, datagram->data, datagram->len, IQ_CID_LEN);
+    /* ngtcp2 also speaks version 2 (RFC 9369), which iroh does not. */
+    const bool is_ours = rc == 0 && header.version == NGTCP2_PROTO_VER_V1;
 
-    if (rc == 0 && !is_short && ngtcp2_accept(&initial, datagram->data, datagram->len) == 0) {
+    if (is_ours && ngtcp2_accept(&initial, datagram->data, datagram->len) == 0) {
         show(endpoint, datagram, &initial);
         return;
     }
     endpoint->env.stats.strays++;
-    if (rc == NGTCP2_ERR_VERSION_NEGOTIATION) {
-        negotiate_version(endpoint, datagram, &header);
-    } else if (rc == 0 && is_short) {
+    if (rc == 0 && is_short) {
         reset(endpoint, datagram, &header);
+    } else if (rc == NGTCP2_ERR_VERSION_NEGOTIATION || (rc == 0 && !is_ours)) {
+        negotiate_version(endpoint, datagram, &header);
     }
 }
 

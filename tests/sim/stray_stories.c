@@ -170,7 +170,7 @@ static void make_long(uint8_t packet[1500], uint32_t version)
 
 static void tell_version(const struct sim_options *options)
 {
-    static const uint32_t unknown[] = {2, 0x0a0a0a0a, 0xffffffff, 0xff00001d};
+    static const uint32_t unknown[] = {2, NGTCP2_PROTO_VER_V2, 0x0a0a0a0a, 0xffffffff, 0xff00001d};
     struct stray_pair self;
     uint8_t packet[1500];
     size_t i;
