@@ -223,6 +223,11 @@ bool iq_conn_may_have_cid(struct iq_conn *conn)
 
 /* Keep-alives */
 
+uint64_t iq_conn_keep_alive_ns(const struct iq_conn *conn)
+{
+    return conn->may_fall_idle ? UINT64_MAX : conn->env->config.keep_alive_ms * NGTCP2_MILLISECONDS;
+}
+
 /*
  * A peer that has an id keeps its connections for a purpose, as iroh's do.  An anonymous one, which
  * is a client of HTTP/3, has forgotten most of them: it keeps them alive itself while it wants them
@@ -235,9 +240,7 @@ void iq_conn_keep_alive(struct iq_conn *conn)
 
     if (may_fall_idle != conn->may_fall_idle) {
         conn->may_fall_idle = may_fall_idle;
-        ngtcp2_conn_set_keep_alive_timeout(
-            conn->quic,
-            may_fall_idle ? UINT64_MAX : conn->env->config.keep_alive_ms * NGTCP2_MILLISECONDS);
+        ngtcp2_conn_set_keep_alive_timeout(conn->quic, iq_conn_keep_alive_ns(conn));
     }
 }
 

@@ -38,6 +38,9 @@ bool iq_conn_may_have_cid(struct iq_conn *conn);
 /* Decides whether we keep the connection alive, or let it end by its idle time-out. */
 void iq_conn_keep_alive(struct iq_conn *conn);
 
+/* After how much silence the peer is asked whether it is there; UINT64_MAX: it is not. */
+uint64_t iq_conn_keep_alive_ns(const struct iq_conn *conn);
+
 /* Closes the connections that hold the most, if all of them hold too much. */
 void iq_limits_shed(struct iq_conn_env *env);
 

@@ -14,6 +14,7 @@
  * when it changes the path, so that two sides that have nothing new to say would both wait.
  * The PING is a keep-alive that comes early: ngtcp2 sends no other on demand.
  */
+#include "conn_limits.h"
 #include "conn_state.h"
 
 #define SILENT_PTOS 2
@@ -144,7 +145,6 @@ void iq_conn_end_ping(struct iq_conn *conn)
 {
     if (conn->wants_ping && bytes_in_flight(conn) > 0) {
         conn->wants_ping = false;
-        ngtcp2_conn_set_keep_alive_timeout(conn->quic,
-                                           conn->env->config.keep_alive_ms * NGTCP2_MILLISECONDS);
+        ngtcp2_conn_set_keep_alive_timeout(conn->quic, iq_conn_keep_alive_ns(conn));
     }
 }
