@@ -19,6 +19,8 @@
 
 #define SILENT_PTOS 2
 
+#define ROOM_FOR_ANSWERS 3600 /* bytes of three, which are padded.  RFC 9000, section 8.2.2 */
+
 /* How often a peer may come from another address. */
 #define MOVES_PER_S   1
 #define MOVES_AT_ONCE 20
@@ -125,6 +127,12 @@ void iq_conn_note_path_tried(struct iq_conn *conn, bool works)
     }
 }
 
+static void want_ping(struct iq_conn *conn)
+{
+    conn->wants_ping = true;
+    ngtcp2_conn_set_keep_alive_timeout(conn->quic, 1); /* ns: as soon as may be */
+}
+
 void iq_conn_note_path(struct iq_conn *conn)
 {
     struct iq_path path;
@@ -136,15 +144,37 @@ void iq_conn_note_path(struct iq_conn *conn)
     conn->path = path;
     iq_rate_count(&conn->moves, MOVES_PER_S, conn->env->agenda.now_ns);
     conn->small_until_ns = 0; /* sizes are found out anew */
-    conn->wants_ping = true;
-    ngtcp2_conn_set_keep_alive_timeout(conn->quic, 1); /* ns: as soon as may be */
+    want_ping(conn);
 }
 
-/* Pacing may put it off.  It is sent, or something in its place, when something is in flight. */
+/*
+ * ngtcp2 (seen in 1.25) sets no timer for its answers to PATH_CHALLENGE.  If they fill a congestion
+ * window that has become small, and are lost, nothing can be sent any more by which that would be
+ * noticed: the connection hangs for as long as the peer keeps it alive.  So a PING, for which there
+ * is a timer, follows while there is room; one does for all that is in flight.
+ */
+static void guard_answers(struct iq_conn *conn, uint64_t in_flight)
+{
+    if (in_flight < conn->guarded) {
+        conn->guarded = 0;
+    }
+    if (conn->handshake_confirmed && in_flight > 0 && conn->guarded == 0 &&
+        conn->streams.sent_unacked == 0 &&
+        ngtcp2_conn_get_cwnd_left(conn->quic) < ROOM_FOR_ANSWERS) {
+        conn->guarded = in_flight;
+        want_ping(conn);
+    }
+}
+
 void iq_conn_end_ping(struct iq_conn *conn)
 {
-    if (conn->wants_ping && bytes_in_flight(conn) > 0) {
+    const uint64_t in_flight = bytes_in_flight(conn);
+
+    /* Pacing may put it off.  It is sent, or something in its place, when something is in flight.
+     */
+    if (conn->wants_ping && in_flight > 0) {
         conn->wants_ping = false;
         ngtcp2_conn_set_keep_alive_timeout(conn->quic, iq_conn_keep_alive_ns(conn));
     }
+    guard_answers(conn, in_flight);
 }

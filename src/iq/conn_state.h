@@ -120,7 +120,8 @@ struct iq_conn {
     uint64_t path_tried_ns;
     struct iq_rate moves; /* of the peer */
     uint64_t heard_ns;    /* when the last datagram arrived */
-    bool wants_ping;      /* the path has changed, and nothing is in flight on it */
+    uint64_t guarded;     /* bytes in flight that a PING follows; 0: none does */
+    bool wants_ping;      /* nothing is in flight, or nothing that a timer would be set for */
 
     /* Where the peer has come to, and has not been reached yet: conn_unproven.c */
     bool is_unproven;
