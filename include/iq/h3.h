@@ -113,8 +113,9 @@ size_t iq_h3_session_request_count(const struct iq_h3_session *session); /* not 
 
 /*
  * Sends GOAWAY (RFC 9114, section 5.2): the peer's further requests are rejected.  Those that have
- * begun go on, and when the last of them has closed, so is the connection, with IQ_H3_NO_ERROR.  An
- * idle one stays open, so that the peer learns of it, until one side closes it.
+ * begun go on.  When the last of them has closed, a client closes the connection, with
+ * IQ_H3_NO_ERROR.  A server leaves that to the client, and closes what is left after a while: a
+ * client that finds the close beside the end of its answer may take the answer for cut off.
  */
 void iq_h3_session_shut_down(struct iq_h3_session *session);
 

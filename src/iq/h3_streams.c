@@ -316,7 +316,7 @@ void iq_h3_on_stream_closed(struct iq_stream *stream)
     }
     iq_stream_set_data(stream, NULL);
     iq_h3_request_free(request);
-    if (session->going_away && session->request_count == 0) {
+    if (session->is_client && session->going_away && session->request_count == 0) {
         iq_conn_close(session->conn, IQ_H3_NO_ERROR, NULL);
     }
 }
