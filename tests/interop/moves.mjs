@@ -26,8 +26,9 @@ const accept = new Program([process.execPath,
 await accept.until(() => accept.lines.length > 0);
 const { id, addr } = accept.events[0];
 const connect = new Program([process.argv[2], 'connect', '--id', id, '--addr', addr,
-    '--alpn', ALPN, '--size', String(BYTES), '--bind', '0.0.0.0:0'], 'pipe');
-await connect.said('connected');
+    '--alpn', ALPN, '--size', String(BYTES), '--bind', '0.0.0.0:0',
+    '--update-keys', String(BYTES / 20)], 'pipe');
+await connect.said('keys updated'); // the handshake is confirmed: before, nobody may move
 sendFrom('198.51.100.2');
 ip('addr del 198.51.100.1/32 dev lo');
 assert(!connect.events.some(({ event }) => event === 'echoed'), 'the echo was too fast');
@@ -36,7 +37,7 @@ await accept.said('closed');
 accept.process.stdin.end();
 await accept.toEnd();
 
-assert.deepEqual(connect.events.slice(2), [
+assert.deepEqual(connect.events.slice(3), [
     { event: 'echoed', streams: 1, bytes: BYTES, equal: true },
     { event: 'closed', how: 'closed by us', code: 0, reason: 'bye!' },
 ]);

@@ -11,8 +11,6 @@
 
 #define TRANSFER_LEN 4000000
 
-#define TRANSFER_LEN 4000000
-
 /* A transfer, and what is done in the middle of it */
 
 struct transfer {
