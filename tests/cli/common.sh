@@ -2,7 +2,9 @@
 #
 # A listening echo writes to a pipe that the test reads, so nothing here sleeps or guesses a time:
 # what must come is waited for, and given up only after minutes.  Every process runs under timeout,
-# and only processes that were started here are ended.
+# and only processes that were started here are ended.  What may be ended by a signal to its timeout
+# runs in the foreground: otherwise a SIGCONT follows, and a leak check that then has begun, and
+# stopped the program, waits for ever.
 set -u
 program=$1
 folder=$(mktemp -d) || exit 2
@@ -13,6 +15,7 @@ finish() {
     local pid
     for pid in "${listeners[@]}"; do
         kill -TERM "$pid" 2>/dev/null # it is timeout, which passes that on
+        wait "$pid"
     done
     rm -rf "$folder"
 }
@@ -59,7 +62,7 @@ listen() {
     local pipe=$folder/pipe
     mkfifo "$pipe" || exit 2
     # shellcheck disable=SC2086 # no --bind at all is one possibility
-    timeout 600 "$program" listen ${bind---bind 127.0.0.1:0} "$@" >"$pipe" 2>"$folder/listen.err" &
+    timeout --foreground 600 "$program" listen ${bind---bind 127.0.0.1:0} "$@" >"$pipe" 2>"$folder/listen.err" &
     listener=$!
     listeners[listener]=$listener
     exec {lines}<"$pipe"
