@@ -58,8 +58,7 @@ static bool fits(const struct iq_burst *burst, const struct iq_datagrams *packet
 
 bool iq_burst_is_full(const struct iq_burst *burst)
 {
-    return burst->out.len + burst->out.segment_len > IQ_PACKETS_MAX ||
-           burst->out.len >= IQ_SEGMENTS_MAX * burst->out.segment_len;
+    return burst->out.len + burst->out.segment_len > IQ_BURST_MAX;
 }
 
 void iq_burst_add(struct iq_burst *burst, const struct iq_datagrams *packet)

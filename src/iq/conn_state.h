@@ -28,8 +28,7 @@
 
 #define IQ_CID_LEN          8    /* of the ids that we choose, as iroh's */
 #define IQ_FORM_MASK        0x80 /* of the first byte: zero in short headers.  RFC 8999, section 5 */
-#define IQ_PACKETS_MAX      65507 /* bytes that one call to the wire may carry: IPv4's most */
-#define IQ_SEGMENTS_MAX     64    /* and datagrams: UDP_MAX_SEGMENTS of Linux */
+#define IQ_BURST_MAX        262144 /* bytes that are given to the wire together */
 #define IQ_CLOSE_PACKET_MAX 1200
 #define IQ_UNPROVEN_TIMES   3 /* what came from an unproven address may go there.  RFC 9000, 8.1 */
 
@@ -54,9 +53,9 @@ struct iq_conn_env {
     struct iq_tally by_id;   /* and by their peer */
     bool wire_is_full;       /* nothing may be sent until iq_endpoint_writable() */
 
-    /* Written here, then sent at once.  Behind what fills a call there is room for any packet: it
-     * may be a probe that is larger than those before, and then goes alone. */
-    uint8_t packets[IQ_PACKETS_MAX + UINT16_MAX];
+    /* Written here, then sent at once.  Behind a whole burst there is room for any packet: it may
+     * be a probe that is larger than those before, and then goes alone. */
+    uint8_t packets[IQ_BURST_MAX + UINT16_MAX];
 };
 
 enum iq_conn_state {

@@ -76,7 +76,7 @@ static struct udp_port *port_for(struct udp *udp, const struct iq_socket_addr *l
 static void keep(struct udp_port *port, const struct iq_datagrams *datagrams, size_t from)
 {
     if (port->waiting_data == NULL) {
-        port->waiting_data = malloc(IQ_PACKETS_MAX);
+        port->waiting_data = malloc(IQ_BURST_MAX);
     }
     if (port->waiting_data == NULL) {
         return; /* then it is lost, as datagrams may be */

@@ -31,6 +31,10 @@
 
 #define SOCKET_BUFFER_SIZE 4194304 /* bytes; the system may allow less */
 
+/* What one call may carry. */
+#define CALL_SIZE_MAX     65507 /* bytes: the most of IPv4 */
+#define CALL_SEGMENTS_MAX 64    /* datagrams: UDP_MAX_SEGMENTS of Linux */
+
 /* Binding */
 
 static bool set_int(int fd, int level, int option, int value)
@@ -159,6 +163,20 @@ static int send_once(const struct iq_udp_socket *udp, const struct iq_datagrams 
     return 0;
 }
 
+/* The bytes of whole datagrams from `from` on that the next call takes. */
+static size_t next_len(const struct iq_udp_socket *udp, const struct iq_datagrams *datagrams,
+                       size_t from)
+{
+    const size_t left = datagrams->len - from;
+    size_t count = 1;
+
+    if (udp->can_segment && datagrams->segment_len <= CALL_SIZE_MAX) {
+        count = CALL_SIZE_MAX / datagrams->segment_len;
+        count = count < CALL_SEGMENTS_MAX ? count : CALL_SEGMENTS_MAX;
+    }
+    return left < count * datagrams->segment_len ? left : count * datagrams->segment_len;
+}
+
 int iq_udp_socket_send(struct iq_udp_socket *udp, const struct iq_datagrams *datagrams,
                        size_t *from)
 {
@@ -166,10 +184,9 @@ int iq_udp_socket_send(struct iq_udp_socket *udp, const struct iq_datagrams *dat
     int rc = 0;
 
     while (*from < datagrams->len) {
-        const size_t left = datagrams->len - *from;
-        const bool many = udp->can_segment && left > datagrams->segment_len;
-        const size_t one = left < datagrams->segment_len ? left : datagrams->segment_len;
-        const int error = send_once(udp, datagrams, *from, many ? left : one);
+        const size_t len = next_len(udp, datagrams, *from);
+        const bool many = len > datagrams->segment_len;
+        const int error = send_once(udp, datagrams, *from, len);
 
         if (error == EAGAIN || error == EWOULDBLOCK) {
             return IQ_ERR_AGAIN;
@@ -183,7 +200,7 @@ int iq_udp_socket_send(struct iq_udp_socket *udp, const struct iq_datagrams *dat
             rc = IQ_ERR_TOO_LONG;
             udp->can_segment |= was_one_by_one; /* it was about the length: Linux before 6.14 */
         }
-        *from += many ? left : one;
+        *from += len;
     }
     return rc;
 }
