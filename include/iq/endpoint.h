@@ -97,8 +97,8 @@ IQ_MUST_CHECK int iq_endpoint_connect_with(struct iq_endpoint *endpoint, const s
  * connection that this endpoint has dialled, and that would now leave from another address, moves
  * there as soon as a round trip over the new path succeeds (RFC 9000, section 9); its streams
  * notice nothing but the pause.  While there is no way to the peer, or the peer forbids it, or the
- * handshake is not confirmed, the connection stays as it is; it ends by its idle time-out unless the
- * network comes back.
+ * handshake is not confirmed, the connection stays as it is; it ends by its idle time-out unless
+ * the network comes back.
  *
  * On Linux an endpoint that is bound to all addresses notices by itself (netlink), unless the
  * system forbids that: it is then as elsewhere, where programs have to call this.  An endpoint that
