@@ -60,20 +60,13 @@ static void look_for_path(struct iq_conn *conn)
                        !is_used(conn, &conn->wanted_path.local);
 }
 
-static uint64_t bytes_in_flight(const struct iq_conn *conn)
-{
-    ngtcp2_conn_info info;
-
-    ngtcp2_conn_get_conn_info(conn->quic, &info);
-    return info.bytes_in_flight;
-}
-
 /* What we have sent is not answered. */
 static bool is_silent(const struct iq_conn *conn)
 {
     const uint64_t silence_ns = conn->env->agenda.now_ns - conn->heard_ns;
 
-    return bytes_in_flight(conn) > 0 && silence_ns > SILENT_PTOS * ngtcp2_conn_get_pto(conn->quic);
+    return iq_conn_bytes_in_flight(conn) > 0 &&
+           silence_ns > SILENT_PTOS * ngtcp2_conn_get_pto(conn->quic);
 }
 
 void iq_conn_doubt_silent_path(struct iq_conn *conn)
@@ -168,10 +161,9 @@ static void guard_answers(struct iq_conn *conn, uint64_t in_flight)
 
 void iq_conn_end_ping(struct iq_conn *conn)
 {
-    const uint64_t in_flight = bytes_in_flight(conn);
+    const uint64_t in_flight = iq_conn_bytes_in_flight(conn);
 
-    /* Pacing may put it off.  It is sent, or something in its place, when something is in flight.
-     */
+    /* Pacing may put it off.  It is sent, or something for it, when something is in flight. */
     if (conn->wants_ping && in_flight > 0) {
         conn->wants_ping = false;
         ngtcp2_conn_set_keep_alive_timeout(conn->quic, iq_conn_keep_alive_ns(conn));

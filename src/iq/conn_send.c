@@ -1,7 +1,6 @@
 /*
  * What a connection sends: packets of ngtcp2, filled from the streams that have something and with
  * datagrams.
- *
  */
 #include "conn_burst.h"
 #include "conn_limits.h"
@@ -301,10 +300,7 @@ static int write_all(struct iq_conn *conn, struct writer *writer, struct iq_burs
  * be sent again: that was done just now, if the wire has taken it. */
 static bool has_nothing_in_flight(const struct iq_conn *conn)
 {
-    ngtcp2_conn_info info;
-
-    ngtcp2_conn_get_conn_info(conn->quic, &info);
-    return info.bytes_in_flight == 0 && !conn->env->wire_is_full;
+    return iq_conn_bytes_in_flight(conn) == 0 && !conn->env->wire_is_full;
 }
 
 void iq_conn_send_packets(struct iq_conn *conn)

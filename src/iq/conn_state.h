@@ -310,8 +310,13 @@ void iq_conn_datagrams_release(struct iq_conn_datagrams *datagrams);
 bool iq_conn_has_datagram(struct iq_conn *conn);
 void iq_conn_drop_unsent_datagram(struct iq_conn *conn); /* the first */
 
-/* conn_stats.c: keeps what ngtcp2 knows, which is about to be freed. */
+/* conn_stats.c */
+
+/* Keeps what ngtcp2 knows, which is about to be freed. */
 void iq_conn_keep_stats(struct iq_conn *conn);
+
+/* What was sent and is neither acknowledged nor lost. */
+uint64_t iq_conn_bytes_in_flight(const struct iq_conn *conn);
 
 /* conn_goodbye.c */
 

@@ -41,3 +41,11 @@ void iq_conn_stats(const struct iq_conn *conn, struct iq_conn_stats *stats)
         note_path(stats, conn);
     }
 }
+
+uint64_t iq_conn_bytes_in_flight(const struct iq_conn *conn)
+{
+    ngtcp2_conn_info info;
+
+    ngtcp2_conn_get_conn_info(conn->quic, &info);
+    return info.bytes_in_flight;
+}
