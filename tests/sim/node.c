@@ -84,6 +84,9 @@ static int wire_send(struct iq_wire *wire, const struct iq_datagrams *datagrams)
     SIM_EXPECT(node->sim, datagrams->len > 0 && datagrams->segment_len > 0);
     SIM_EXPECT(node->sim, datagrams->segment_len <= SIM_DATAGRAM_MAX);
     SIM_EXPECT(node->sim, datagrams->len <= IQ_BURST_MAX);
+    if (datagrams->len > node->longest_call) {
+        node->longest_call = datagrams->len;
+    }
     if (node->interface_mtu != 0 && datagrams->segment_len > node->interface_mtu) {
         return IQ_ERR_TOO_LONG;
     }

@@ -96,6 +96,34 @@ static void tell_many_in_a_call(const struct sim_options *options)
     }
 }
 
+/* Only a fast path gets more than 64 KiB in a call. */
+static void tell_length_of_calls(const struct sim_options *options)
+{
+    static const struct speed {
+        uint64_t rate_bps, delay_ns;
+        bool is_fast;
+    } speeds[] = {
+        {.delay_ns = SIM_MILLISECOND / 20, .is_fast = true},
+        {.delay_ns = 5 * SIM_MILLISECOND, .rate_bps = 400000000},
+    };
+    size_t i;
+
+    for (i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++) {
+        const struct sim_options way = {.seed = options->seed,
+                                        .weather = {.rate_bps = speeds[i].rate_bps,
+                                                    .delay_ns = speeds[i].delay_ns,
+                                                    .queue_bytes = 1000000}};
+        struct story_pair pair = story_pair(&way, NULL, NULL);
+        struct app_task task = {.len = 20000000};
+
+        app_dial(&task, pair.dials, pair.accepts);
+        sim_run(pair.sim, 60 * SIM_SECOND);
+        SIM_EXPECT(pair.sim, task.echoed == 1);
+        SIM_EXPECT(pair.sim, (pair.dials->longest_call > 65536) == speeds[i].is_fast);
+        sim_free(pair.sim);
+    }
+}
+
 /* The path begins to carry less in the middle of a transfer */
 
 /* Nobody says so: three probe time-outs until it is noticed, and what is lost until then. */
@@ -253,6 +281,7 @@ static void tell_ecn(const struct sim_options *options)
 const struct story packet_stories[] = {
     {.name = "path_mtu", .run = tell_mtu},
     {.name = "path_many_in_a_call", .run = tell_many_in_a_call, .weather = STORY_CALM_ONLY},
+    {.name = "path_length_of_calls", .run = tell_length_of_calls, .weather = STORY_CALM_ONLY},
     {.name = "path_mtu_falls", .run = tell_mtu_falls, .seeds = 2},
     {.name = "path_mtu_rises", .run = tell_mtu_rises},
     {.name = "path_mtu_falls_here", .run = tell_mtu_falls_here, .seeds = 3},

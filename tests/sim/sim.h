@@ -93,6 +93,7 @@ struct sim_node {
     bool link_in_burst;
     uint64_t sent_count, sent_bytes, received_count;
     uint64_t send_calls; /* of its wire */
+    size_t longest_call; /* bytes */
     uint64_t fails_at;   /* that one of them; 0: none */
     int fails_with;      /* IQ_ERR_AGAIN, IQ_ERR_TOO_LONG, or 0: it is lost */
     uint64_t lost_count;
