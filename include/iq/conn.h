@@ -87,8 +87,8 @@ bool iq_conn_is_resumed(const struct iq_conn *conn);
 /*
  * From on_connect or on_accept on: whether early data was allowed by both sides.  If on the connect
  * side it was not, nothing of it has arrived, and the streams of on_connect_early are gone: each
- * has had its on_stream_closed, and before on_connect.  So a protocol with early data begins like
- * this:
+ * has had its on_stream_closed, and before on_connect.  New streams have the same ids again, from
+ * the first of these calls on.  So a protocol with early data begins like this:
  *
  *     static void connected(struct iq_conn *conn)
  *     {

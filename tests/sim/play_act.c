@@ -28,6 +28,15 @@ static void expect_limit(const struct play_conn_end *end, bool both_ways)
     PLAY_EXPECT(end->conn->play, end->opened_count[!both_ways] >= limit);
 }
 
+/* Early data is refused, and the application has not been told yet that this stream of it is gone:
+ * its id is free again, but for the bits that tell what it was. */
+static void set_aside(const struct play_conn_end *end, const struct play_stream_end *refused)
+{
+    PLAY_EXPECT(end->conn->play, end->conn->play->early && end->side == 0 && !end->open);
+    PLAY_EXPECT(end->conn->play, refused->live->closed);
+    refused->stream->id |= INT64_C(1) << 60;
+}
+
 void play_open(struct play_conn_end *end, bool both_ways)
 {
     const struct play *play = end->conn->play;
@@ -47,6 +56,10 @@ void play_open(struct play_conn_end *end, bool both_ways)
     }
     PLAY_EXPECT(play, iq_stream_is_bi(stream) == both_ways);
     opened = &play_find_stream(end->conn, iq_stream_id(stream))->ends[end->side];
+    if (opened->live != NULL) {
+        set_aside(end, opened);
+        opened = &play_find_stream(end->conn, iq_stream_id(stream))->ends[end->side];
+    }
     PLAY_EXPECT(play, opened->live == NULL && !opened->closed);
     opened->live = stream;
     end->opened_count[!both_ways]++;
