@@ -159,12 +159,24 @@ bool iq_conn_admit(struct iq_conn *conn)
 
 /* Streams */
 
+#define STREAMS_AHEAD_MAX 16 /* beyond the limit, of one way */
+
 static void allow_stream(struct iq_conn *conn, bool one_way)
 {
-    if (one_way) {
+    if (one_way && conn->streams_ahead > 0) {
+        conn->streams_ahead--;
+    } else if (one_way) {
         ngtcp2_conn_extend_max_streams_uni(conn->quic, 1);
     } else {
         ngtcp2_conn_extend_max_streams_bidi(conn->quic, 1);
+    }
+}
+
+void iq_conn_allow_stream_ahead(struct iq_conn *conn)
+{
+    if (conn->streams_ahead < STREAMS_AHEAD_MAX) {
+        conn->streams_ahead++;
+        ngtcp2_conn_extend_max_streams_uni(conn->quic, 1);
     }
 }
 

@@ -32,6 +32,10 @@ void iq_conn_replace_stream(struct iq_conn *conn, const struct iq_stream *stream
 void iq_conn_give_owed_streams(struct iq_conn *conn);
 uint64_t iq_conn_owed_streams_at(const struct iq_conn *conn); /* IQ_NEVER: there are none */
 
+/* Allows the peer one stream more now, and one less later: a frame that the next packet carries,
+ * whatever else is in it.  Not if too many are ahead. */
+void iq_conn_allow_stream_ahead(struct iq_conn *conn);
+
 /* Whether the peer may have another connection id in the place of one that it has retired. */
 bool iq_conn_may_have_cid(struct iq_conn *conn);
 

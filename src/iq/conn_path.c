@@ -159,6 +159,17 @@ static void guard_answers(struct iq_conn *conn, uint64_t in_flight)
     }
 }
 
+/* The next answer may leave no room for the PING: so a frame with a timer shares its packet. */
+void iq_conn_note_answer(struct iq_conn *conn)
+{
+    const uint64_t left = ngtcp2_conn_get_cwnd_left(conn->quic);
+
+    if (conn->handshake_confirmed && left > 0 && left <= IQ_ANSWER_LEN &&
+        conn->streams.sent_unacked == 0) {
+        iq_conn_allow_stream_ahead(conn);
+    }
+}
+
 void iq_conn_end_ping(struct iq_conn *conn)
 {
     const uint64_t in_flight = iq_conn_bytes_in_flight(conn);

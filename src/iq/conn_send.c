@@ -264,6 +264,9 @@ static int write_packets(struct iq_conn *conn, struct writer *writer, struct iq_
         iq_quic_path_to(&packet.path, &writer->path.path);
         iq_conn_note_went_to(conn, &packet.path, packet.len);
         iq_burst_add(burst, &packet);
+        if (packet.len == IQ_ANSWER_LEN && !writer->has_stream && !writer->has_datagram) {
+            iq_conn_note_answer(conn);
+        }
         latest = packet.len;
         sent += latest;
         if (iq_burst_is_full(burst)) {

@@ -30,6 +30,7 @@
 #define IQ_FORM_MASK        0x80 /* of the first byte: zero in short headers.  RFC 8999, section 5 */
 #define IQ_BURST_MAX        262144 /* bytes that are given to the wire together */
 #define IQ_CLOSE_PACKET_MAX 1200
+#define IQ_ANSWER_LEN       1200 /* of a PATH_RESPONSE with its padding.  RFC 9000, section 8.2.2 */
 #define IQ_UNPROVEN_TIMES   3 /* what came from an unproven address may go there.  RFC 9000, 8.1 */
 
 /* What an endpoint lends to its connections. */
@@ -148,6 +149,7 @@ struct iq_conn {
     struct iq_tally_entry *in_by_addr, *in_by_id; /* NULL: not counted there */
     struct iq_rate streams_given;                 /* in the place of abandoned ones */
     uint64_t streams_owed[2];                     /* and not yet given: both ways, one way */
+    uint32_t streams_ahead;                       /* one way: given before they were due */
     struct iq_rate cids_given;
 
     /* The end */
@@ -271,6 +273,9 @@ void iq_conn_note_path(struct iq_conn *conn);
 
 /* ngtcp2 has tried a path, and it leads to the peer or not. */
 void iq_conn_note_path_tried(struct iq_conn *conn, bool works);
+
+/* After a packet that may be the answer to a PATH_CHALLENGE was written. */
+void iq_conn_note_answer(struct iq_conn *conn);
 
 /* After packets were written, among them a PING if one was due. */
 void iq_conn_end_ping(struct iq_conn *conn);

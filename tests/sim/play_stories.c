@@ -22,6 +22,7 @@ static void tell_again(const struct sim_options *options)
     static const uint64_t numbers[] = {
         41031, /* an id that refused early data had, used again before that is told */
         54098, /* answers to PATH_CHALLENGE that fill the congestion window, and are lost */
+        42063, 682350, 684958, /* two of them at once, which leave no room for anything behind */
     };
     size_t i;
 
