@@ -207,6 +207,7 @@ void play_run(const uint8_t *bytes, size_t len)
         play_perform(play, &op);
     }
     settle(play);
+    play->closing[0] = play->closing[1] = true; /* a connection may come to light only now */
     sim_free(play->sim);
     for (i = 0; i < play->conn_count; i++) {
         play_free_streams(&play->conns[i]);

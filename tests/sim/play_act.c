@@ -250,8 +250,8 @@ void play_read_to_end(struct play_stream_end *end, size_t size)
         break;
     case IQ_ERR_CLOSED:
         PLAY_EXPECT(play_of(end), half->stopped || half->reset || play_is_hushed_up(end) ||
-                                      !play_can_read(end) ||
-                                      conn_end(end)->live->state >= IQ_CONN_CLOSING);
+                                      !play_can_read(end) || is_conn_closing(end) ||
+                                      may_be_refused(end));
         break;
     default:
         PLAY_EXPECT(play_of(end), rc == IQ_ERR_AGAIN && !half->end_read);

@@ -51,7 +51,12 @@ void play_free_streams(struct play_conn *conn)
     }
 }
 
-/* What side 0 has written stays to be said. */
+/* What side 0 has written stays to be said, and so does that it wants to hear no more. */
+static struct play_half forget_writer(const struct play_half *half)
+{
+    return (struct play_half){.stopped = half->stopped, .stop_code = half->stop_code};
+}
+
 static struct play_half forget_reader(const struct play_half *half)
 {
     return (struct play_half){
@@ -76,7 +81,7 @@ void play_begin_again(struct play_conn_end *end)
             continue;
         }
         stream->halves[0] = forget_reader(&stream->halves[0]);
-        stream->halves[1] = (struct play_half){0};
+        stream->halves[1] = forget_writer(&stream->halves[1]);
         stream->ends[1] = (struct play_stream_end){.stream = stream, .side = 1};
     }
     *end = (struct play_conn_end){.conn = end->conn, .side = 1, .node = end->node};

@@ -20,9 +20,18 @@ static void tell_play(const struct sim_options *options)
 static void tell_again(const struct sim_options *options)
 {
     static const uint64_t numbers[] = {
-        41031, /* an id that refused early data had, used again before that is told */
-        54098, /* answers to PATH_CHALLENGE that fill the congestion window, and are lost */
-        42063, 682350, 684958, /* two of them at once, which leave no room for anything behind */
+        /* answers to PATH_CHALLENGE fill the congestion window, and are lost */
+        54098,
+        42063,
+        682350,
+        684958,
+        /* an id of early data that was refused is used again before that is told */
+        41031,
+        111758,
+        735805,
+        750482,
+        /* a connection comes to light when all others have closed */
+        436609,
     };
     size_t i;
 
