@@ -149,7 +149,7 @@ struct iq_conn {
     struct iq_tally_entry *in_by_addr, *in_by_id; /* NULL: not counted there */
     struct iq_rate streams_given;                 /* in the place of abandoned ones */
     uint64_t streams_owed[2];                     /* and not yet given: both ways, one way */
-    uint32_t streams_ahead;                       /* one way: given before they were due */
+    uint64_t streams_ahead;                       /* one way: given before they were due */
     struct iq_rate cids_given;
 
     /* The end */
