@@ -19,7 +19,7 @@
 
 #define SILENT_PTOS 2
 
-#define ROOM_FOR_ANSWERS 3600 /* bytes of three, which are padded.  RFC 9000, section 8.2.2 */
+#define ROOM_FOR_ANSWERS ((size_t)3 * IQ_ANSWER_LEN)
 
 /* How often a peer may come from another address. */
 #define MOVES_PER_S   1

@@ -288,7 +288,7 @@ static unsigned carry(struct iq_udp_socket *from, struct iq_udp_socket *to,
         receive(to, buffer, sizeof(buffer), &in);
         assert_row(in.len > 0 && in.len <= out->len - received, name);
         assert_row(memcmp(buffer, out->data + received, in.len) == 0, name);
-        assert_row(in.segment_len == out->segment_len || in.len < out->segment_len, name);
+        assert_row(in.segment_len == (in.len < out->segment_len ? in.len : out->segment_len), name);
         received += in.len;
     }
     return calls;
@@ -316,8 +316,10 @@ static void test_segments(void **state)
         assert_row(carry(&from, &to, &out, burst->name) ==
                        (can_segment ? burst->calls : one_by_one),
                    burst->name);
+        assert_row(seen.has_segment == (can_segment && burst->calls < one_by_one), burst->name);
         from.can_segment = false;
         assert_row(carry(&from, &to, &out, burst->name) == one_by_one, burst->name);
+        assert_row(!seen.has_segment, burst->name);
     }
     iq_udp_socket_close(&from);
     iq_udp_socket_close(&to);
